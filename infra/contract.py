@@ -1,0 +1,112 @@
+"""Names that pools and workloads share, written once so that a job and its machines cannot drift apart."""
+
+from dataclasses import dataclass
+from typing import Any
+
+RAY_VERSION = "2.60.0"
+KUBERAY_VERSION = "1.6.2"
+IMAGE_REPOSITORY = "ray-on-eks/workloads"
+"""The ECR repository, and the image name on a laptop, of Ray with `workloads` installed."""
+
+POOL_LABEL = "rayeks/pool"
+"""On every node, whatever made it (Karpenter or a managed group): the pool's name."""
+
+TEAM_LABEL = "rayeks/team"
+PROJECT_LABEL = "rayeks/project"
+JOB_LABEL = "rayeks/job"
+"""Cost labels, on namespaces and pods; split cost allocation activates them as tags."""
+
+QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+DO_NOT_DISRUPT = {"karpenter.sh/do-not-disrupt": "true"}
+
+RAY_SERVICE_ACCOUNT = "ray"
+"""In each tenant's namespace: what Ray heads and workers run as, bound to AWS by Pod Identity."""
+
+SHARED_CLAIM = "shared"
+SCRATCH_CLAIM = "scratch"
+SHARED_PATH = "/mnt/shared"
+SCRATCH_PATH = "/mnt/scratch"
+"""The claims of a tenant (EFS, FSx for Lustre), and where its pods mount them."""
+
+GPU_RESOURCE = "nvidia.com/gpu"
+EFA_RESOURCE = "vpc.amazonaws.com/efa"
+
+
+@dataclass(frozen=True)
+class Taint:
+    """A Kubernetes taint, and the toleration that answers it."""
+
+    key: str
+    value: str = "true"
+    effect: str = "NoSchedule"
+
+    def manifest(self) -> dict[str, str]:
+        """The taint as nodes and NodePools spell it (EKS node groups spell the effect `NO_SCHEDULE`)."""
+        return {"key": self.key, "value": self.value, "effect": self.effect}
+
+    def toleration(self) -> dict[str, str]:
+        """The toleration by key, so that a taint's value may change without every job changing."""
+        return {"key": self.key, "operator": "Exists", "effect": self.effect}
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A kind of machine that Ray pods ask for by name; one or more NodePools or node groups supply it."""
+
+    name: str
+    purpose: str
+    taints: tuple[Taint, ...] = ()
+    gpu: bool = False
+
+    def labels(self) -> dict[str, str]:
+        """What every node of the pool carries."""
+        return {POOL_LABEL: self.name}
+
+    def node_selector(self) -> dict[str, str]:
+        """What a pod asks for to land on the pool and nowhere else."""
+        return self.labels()
+
+    def tolerations(self) -> list[dict[str, str]]:
+        """What a pod needs to be let onto the pool."""
+        return [taint.toleration() for taint in self.taints]
+
+    def scheduling(self) -> dict[str, Any]:
+        """The pod spec fields that place a pod on the pool."""
+        placed: dict[str, Any] = {"nodeSelector": self.node_selector()}
+        return placed | ({"tolerations": self.tolerations()} if self.taints else {})
+
+
+GPU_TAINT = Taint(GPU_RESOURCE)
+
+RAY_HEAD = Pool("ray-head", "Ray heads: on-demand, never disrupted", (Taint("ray.io/head"),))
+RAY_CPU = Pool("ray-cpu", "CPU workers: spot first")
+RAY_DATA = Pool("ray-data", "Data workers: memory and NVMe for spill", (Taint("ray.io/data"),))
+RAY_GPU_INFER = Pool(
+    "ray-gpu-infer", "Inference and small fine-tuning: one to four GPUs", (GPU_TAINT,), gpu=True
+)
+RAY_GPU_TRAIN = Pool(
+    "ray-gpu-train",
+    "Multi-node GPU training: one placement group",
+    (GPU_TAINT, Taint("ray.io/train")),
+    gpu=True,
+)
+
+POOLS: dict[str, Pool] = {
+    pool.name: pool for pool in (RAY_HEAD, RAY_CPU, RAY_DATA, RAY_GPU_INFER, RAY_GPU_TRAIN)
+}
+
+
+def namespace(team: str) -> str:
+    """The namespace of a tenant."""
+    return f"ray-{team}"
+
+
+def image(registry: str | None, *, gpu: bool, version: str = RAY_VERSION) -> str:
+    """The workloads' image: `<registry>/ray-on-eks/workloads:<version>-cpu|gpu`, or the local name."""
+    name = f"{IMAGE_REPOSITORY}:{version}-{'gpu' if gpu else 'cpu'}"
+    return f"{registry}/{name}" if registry else name
+
+
+def storage_uri(bucket: str, namespace: str, purpose: str) -> str:
+    """`s3://<bucket>/<namespace>/<purpose>`: a tenant's role reaches its own prefix alone."""
+    return f"s3://{bucket}/{namespace}/{purpose}"
