@@ -1,0 +1,25 @@
+"""What a stack file says, validated once; `load` is the only reader of Pulumi's configuration."""
+
+import pulumi
+
+from infra.config.platform import InvalidPlatform, Platform, parse
+
+__all__ = ["InvalidPlatform", "Platform", "load", "parse"]
+
+
+def load() -> Platform:
+    """The platform of the stack that Pulumi runs.
+
+    `region`, `account` and `tags` come from the AWS provider's own settings (`aws:region`,
+    `aws:allowedAccountIds`, `aws:defaultTags`), so that they are said once. Raises pulumi.RunError, which Pulumi
+    prints without a traceback, with every mistake of the stack file.
+    """
+    aws = pulumi.Config("aws")
+    values = dict(pulumi.Config().get_object("platform") or {})
+    accounts = aws.get_object("allowedAccountIds") or []
+    values |= {"region": aws.get("region"), "tags": (aws.get_object("defaultTags") or {}).get("tags") or {}}
+    values |= {"account": accounts[0] if accounts else None}
+    try:
+        return parse(values)
+    except InvalidPlatform as error:
+        raise pulumi.RunError(f"Pulumi.{pulumi.get_stack()}.yaml: {error}") from None

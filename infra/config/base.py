@@ -1,0 +1,28 @@
+"""The base of every configuration slice, and the small types that several of them share."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+
+class Slice(BaseModel):
+    """A frozen part of the stack file. Unknown keys are mistakes, never ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
+"""A lower-case DNS label of at most 40 characters; it starts and ends every physical name."""
+
+AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
+Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
+Zone = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9][a-z]$")]
+Arn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:.+$")]
+InstanceType = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+\.[a-z0-9-]+$")]
+Count = Annotated[int, Field(ge=0, le=5000)]
+Gib = Annotated[int, Field(ge=1, le=65536, description="GiB")]
+Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|[KMGT]i?)?$")]
+"""A Kubernetes quantity, such as `500m`, `16` or `64Gi`."""
+
+Duration = Annotated[str, StringConstraints(pattern=r"^([0-9]+(s|m|h))+$|^Never$")]
+"""A Go duration, such as `90s` or `720h`, or `Never`."""

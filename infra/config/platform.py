@@ -1,0 +1,143 @@
+"""The whole platform as one frozen value, and the one report of everything that is wrong with a stack file."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import TypeAdapter, ValidationError
+
+from infra.config.base import AccountId, Name, Region, Slice
+from infra.config.cluster import Cluster, NodeGroup
+from infra.config.network import Network
+from infra.config.pools import PlacementGroup, Pool
+from infra.config.rules import RULES, Problem
+from infra.config.storage import Storage
+from infra.config.tenants import Ray, Samples, TeamName, Tenant
+
+
+class Platform(Slice):
+    """Everything that a stack file says. A feature is off by the absence of its section."""
+
+    name: Name
+    """The cluster's name, and the first part of every physical name."""
+    environment: Literal["local", "dev", "staging", "prod"]
+    region: Region
+    account: AccountId
+    tags: dict[str, str] = {}
+    """The stack's default tags, for what AWS resources launch by themselves (Karpenter's instances)."""
+    network: Network
+    cluster: Cluster
+    node_groups: dict[Name, NodeGroup]
+    placement_groups: dict[Name, PlacementGroup] = {}
+    pools: dict[Name, Pool]
+    storage: Storage
+    ray: Ray = Ray()
+    tenants: dict[TeamName, Tenant] = {}
+    samples: Samples = Samples()
+
+    @property
+    def partition(self) -> str:
+        """The AWS partition of the region, as ARNs spell it."""
+        prefixes = {"cn": "aws-cn", "us-gov": "aws-us-gov"}
+        return next((p for start, p in prefixes.items() if self.region.startswith(f"{start}-")), "aws")
+
+
+class InvalidPlatform(ValueError):
+    """A stack file with mistakes; `problems` holds every one of them."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        lines = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(problems, 1))
+        count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
+        super().__init__(f"{count} in the stack's configuration; nothing was created:\n{lines}")
+
+
+def parse(values: Mapping[str, Any]) -> Platform:
+    """Validates the merged values of a stack file. Raises InvalidPlatform with every mistake, each with its path."""
+    problems: list[Problem] = []
+    sections: dict[str, Any] = {}
+    for name, field in Platform.model_fields.items():
+        if name in values:
+            annotation = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+            section = _section(name, annotation, values[name], problems)
+            if section is not None:
+                sections[name] = section
+        elif field.is_required():
+            problems.append(Problem(name, "is missing"))
+        else:
+            sections[name] = field.get_default()
+    problems += [
+        Problem(name, "is not a known key", f"known keys: {', '.join(sorted(Platform.model_fields))}")
+        for name in values
+        if name not in Platform.model_fields
+    ]
+    for check in RULES:
+        wanted = inspect.signature(check).parameters
+        if all(name in sections for name in wanted):
+            problems += check(**{name: sections[name] for name in wanted})
+    if problems:
+        raise InvalidPlatform(problems)
+    return Platform.model_validate(dict(values))
+
+
+def _section(name: str, annotation: Any, value: Any, problems: list[Problem]) -> Any:
+    """Validates one section, adding its mistakes; returns what is well-formed of it, for the rules, or None."""
+    if get_origin(annotation) is dict and isinstance(value, Mapping):
+        key_type, item_type = get_args(annotation)
+        parsed = {}
+        for key, item in value.items():
+            if _validated(f"{name}.{key}", key_type, key, problems) is None:
+                continue
+            entry = _validated(f"{name}.{key}", item_type, item, problems)
+            if entry is not None:
+                parsed[key] = entry
+        return parsed
+    return _validated(name, annotation, value, problems)
+
+
+def _validated(path: str, annotation: Any, value: Any, problems: list[Problem]) -> Any:
+    """The validated value; where parts of it are wrong, the value without those parts, if that still stands."""
+    adapter = TypeAdapter(annotation)
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        problems += [_problem(path, detail) for detail in error.errors()]
+        try:
+            return adapter.validate_python(_without(value, [detail["loc"] for detail in error.errors()]))
+        except (ValidationError, LookupError, TypeError):
+            return None
+
+
+def _problem(path: str, detail: Any) -> Problem:
+    steps = [step for step in detail["loc"] if not _is_union_tag(step, detail)]
+    where = path + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        return Problem(where, "is not a known key", "check the spelling")
+    if kind == "missing":
+        return Problem(where, "is missing")
+    return Problem(where, f"{detail['msg'][0].lower()}{detail['msg'][1:]}, not {detail['input']!r}")
+
+
+def _is_union_tag(step: int | str, detail: Any) -> bool:
+    """Pydantic puts a discriminated union's tag into the path; the stack file has no such key."""
+    return isinstance(step, str) and step.startswith("ray-") and detail["loc"][0] == step
+
+
+def _without(value: Any, places: list[tuple[int | str, ...]]) -> Any:
+    """The value less the entries at the given places."""
+    if not all(places):
+        raise LookupError("the value itself is wrong")
+    if isinstance(value, Mapping):
+        tag = {place[0] for place in places if len(place) > 1 and place[0] not in value}
+        places = [place[1:] if place[0] in tag else place for place in places]
+        return {
+            key: _without(item, [place[1:] for place in places if place[0] == key and len(place) > 1])
+            if any(place[0] == key and len(place) > 1 for place in places)
+            else item
+            for key, item in value.items()
+            if (key,) not in places
+        }
+    return [
+        item for index, item in enumerate(value) if not any(place[:1] == (index,) for place in places)
+    ]

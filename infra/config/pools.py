@@ -1,0 +1,103 @@
+"""Typed Karpenter pools: each kind is a promise of `infra.contract` to the jobs that ask for it by name."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from infra.config.base import Count, Duration, Gib, InstanceType, Name, Slice, Zone
+
+CapacityType = Literal["reserved", "spot", "on-demand"]
+
+
+class Limits(Slice):
+    """What a pool may hold at once; Karpenter launches nothing beyond it."""
+
+    cpu: Annotated[int, Field(ge=1, description="vCPUs")]
+    memory_gib: Gib
+    gpus: Count = 0
+
+
+class _Pool(Slice):
+    limits: Limits
+    weight: Annotated[int, Field(ge=1, le=100)] = 10
+    """Higher is tried first where a pod fits several pools."""
+    root_gib: Gib = 200
+    """The root volume: Ray and CUDA images need at least 100 GiB, Karpenter's default is 20."""
+    expire_after: Duration = "720h"
+
+
+class _Flexible(_Pool):
+    """A pool that leaves the instance type to Karpenter, within bounds."""
+
+    categories: tuple[Literal["c", "m", "r", "i"], ...] = Field(min_length=1)
+    min_generation: Annotated[int, Field(ge=4, le=9)] = 6
+    min_vcpus: Annotated[int, Field(ge=2)]
+    max_vcpus: Annotated[int, Field(ge=2)]
+    """Karpenter packs pods onto big nodes without comparing prices, so the pods that a pool serves bound it."""
+    zones: tuple[Zone, ...] = ()
+
+
+class HeadPool(_Flexible):
+    """Ray heads: on-demand, one taint of their own, never moved while they run."""
+
+    kind: Literal["ray-head"]
+    categories: tuple[Literal["c", "m", "r", "i"], ...] = ("m", "r")
+    min_vcpus: int = 2
+    max_vcpus: int = 8
+    root_gib: Gib = 100
+
+
+class CpuPool(_Flexible):
+    """CPU workers: spot first, over many families."""
+
+    kind: Literal["ray-cpu"]
+    capacity: tuple[CapacityType, ...] = ("spot", "on-demand")
+    categories: tuple[Literal["c", "m", "r", "i"], ...] = ("c", "m", "r")
+    min_vcpus: int = 4
+    max_vcpus: int = 32
+    min_families: Annotated[int, Field(ge=1, le=50)] = 5
+    """Spot diversity: Karpenter must keep at least so many instance families to choose from."""
+
+
+class DataPool(_Flexible):
+    """Data workers: memory, and NVMe for spilling."""
+
+    kind: Literal["ray-data"]
+    capacity: tuple[CapacityType, ...] = ("spot", "on-demand")
+    categories: tuple[Literal["c", "m", "r", "i"], ...] = ("r", "i")
+    min_vcpus: int = 4
+    max_vcpus: int = 32
+    min_nvme_gib: Gib = 400
+
+
+class GpuInferPool(_Pool):
+    """Inference and small fine-tuning: one GPU family or several, spot first."""
+
+    kind: Literal["ray-gpu-infer"]
+    families: tuple[Annotated[str, Field(pattern=r"^[a-z0-9-]+$")], ...] = Field(("g6", "g6e"), min_length=1)
+    capacity: tuple[CapacityType, ...] = ("spot", "on-demand")
+    max_gpus_per_node: Annotated[int, Field(ge=1, le=8)] = 1
+    zones: tuple[Zone, ...] = ()
+
+
+class GpuTrainPool(_Pool):
+    """Multi-node training: one instance type in one zone, in a placement group, never consolidated."""
+
+    kind: Literal["ray-gpu-train"]
+    instance_type: InstanceType
+    zone: Zone
+    capacity: tuple[CapacityType, ...] = ("on-demand",)
+    placement_group: Name | None = None
+    reservations: tuple[Annotated[str, Field(pattern=r"^cr-[0-9a-f]{8,17}$")], ...] = ()
+    root_gib: Gib = 500
+    expire_after: Duration = "Never"
+
+
+Pool = Annotated[HeadPool | CpuPool | DataPool | GpuInferPool | GpuTrainPool, Field(discriminator="kind")]
+
+
+class PlacementGroup(Slice):
+    """An EC2 placement group. `cluster` lives in one zone; `partition` and `spread` may span them."""
+
+    strategy: Literal["cluster", "partition", "spread"] = "cluster"
+    partitions: Annotated[int, Field(ge=1, le=7)] | None = None

@@ -1,0 +1,48 @@
+"""Teams on the platform, the Ray operator they share, and the samples that ship with a stack."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from infra.config.base import Name, Quantity, Slice
+
+TeamName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$")]
+
+
+class Quota(Slice):
+    """What a team may hold at once."""
+
+    cpu: Annotated[int, Field(ge=1, description="vCPUs")] = 64
+    memory: Quantity = "256Gi"
+    gpus: Annotated[int, Field(ge=0)] = 0
+    pods: Annotated[int, Field(ge=1)] = 200
+
+
+class Tenant(Slice):
+    """One team: a namespace, a quota, an identity of its own."""
+
+    cost_center: str = Field(min_length=1)
+    quota: Quota = Quota()
+
+
+class Ray(Slice):
+    """The KubeRay operator."""
+
+    operator_replicas: Annotated[int, Field(ge=1, le=3)] = 1
+    planned_pods: Annotated[int, Field(ge=1, le=50_000)] = 500
+    """Ray pods at the peak; the operator's memory is sized from it (about 500 MB for 500 pods)."""
+
+
+class TrainSample(Slice):
+    """The training sample: data-parallel PyTorch with Ray Train."""
+
+    tenant: TeamName
+    bucket: Name
+    pool: Literal["ray-cpu", "ray-gpu-infer", "ray-gpu-train"] = "ray-cpu"
+    workers: Annotated[int, Field(ge=1, le=512)] = 2
+
+
+class Samples(Slice):
+    """The jobs that a stack ships in its outputs; a sample is off by the absence of its section."""
+
+    train: TrainSample | None = None

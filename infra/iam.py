@@ -1,0 +1,133 @@
+"""IAM documents as pure functions on plain data, so that each can be read, linted and tested without Pulumi."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Document = dict[str, Any]
+Statement = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Aws:
+    """Where ARNs point: one account in one region of one partition."""
+
+    account: str
+    region: str
+    partition: str = "aws"
+
+    def arn(self, service: str, resource: str, *, region: bool = True, account: bool = True) -> str:
+        """An ARN of this account; global services leave region (and S3 the account) empty."""
+        where = f"{self.region if region else ''}:{self.account if account else ''}"
+        return f"arn:{self.partition}:{service}:{where}:{resource}"
+
+    def role(self, name: str) -> str:
+        """The ARN of a role of this account."""
+        return self.arn("iam", f"role/{name}", region=False)
+
+    def bucket(self, name: str) -> str:
+        """The ARN of a bucket."""
+        return self.arn("s3", name, region=False, account=False)
+
+    def managed(self, policy: str) -> str:
+        """The ARN of one of AWS's own managed policies."""
+        return f"arn:{self.partition}:iam::aws:policy/{policy}"
+
+
+def document(*statements: Statement) -> Document:
+    """A policy document of the given statements."""
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def allow(
+    sid: str, actions: Sequence[str], resources: Sequence[str], conditions: Mapping[str, Any] | None = None
+) -> Statement:
+    """An Allow statement."""
+    statement: Statement = {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Action": list(actions),
+        "Resource": list(resources),
+    }
+    return statement | ({"Condition": dict(conditions)} if conditions else {})
+
+
+def trust(service: str) -> Document:
+    """Who may assume the role: an AWS service."""
+    return document({"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"})
+
+
+def pod_identity_trust(aws: Aws, cluster: str, namespace: str, service_account: str) -> Document:
+    """Only pods of one service account of one cluster may assume the role, by EKS Pod Identity's session tags.
+
+    Rule: EKS user guide, "EKS Pod Identity role trust policy"; the session tags are `kubernetes-namespace`,
+    `kubernetes-service-account` and `eks-cluster-name`.
+    """
+    return document(
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "pods.eks.amazonaws.com"},
+            "Action": ["sts:AssumeRole", "sts:TagSession"],
+            "Condition": {
+                "StringEquals": {
+                    "aws:SourceAccount": aws.account,
+                    "aws:RequestTag/eks-cluster-name": cluster,
+                    "aws:RequestTag/kubernetes-namespace": namespace,
+                    "aws:RequestTag/kubernetes-service-account": service_account,
+                }
+            },
+        }
+    )
+
+
+def tenant_storage(aws: Aws, bucket: str, namespace: str) -> Document:
+    """Reads and writes one namespace's own prefix of a bucket, and sees no other prefix."""
+    arn = aws.bucket(bucket)
+    return document(
+        allow(
+            "ListOwnPrefix",
+            ["s3:ListBucket", "s3:ListBucketMultipartUploads"],
+            [arn],
+            {"StringLike": {"s3:prefix": [namespace, f"{namespace}/*"]}},
+        ),
+        allow("LocateBucket", ["s3:GetBucketLocation"], [arn]),
+        allow(
+            "UseOwnObjects",
+            [
+                "s3:GetObject",
+                "s3:PutObject",
+                "s3:DeleteObject",
+                "s3:AbortMultipartUpload",
+                "s3:ListMultipartUploadParts",
+            ],
+            [f"{arn}/{namespace}/*"],
+        ),
+    )
+
+
+def bucket_tls_only(aws: Aws, bucket: str) -> Document:
+    """Denies every request to the bucket that does not come over TLS."""
+    arn = aws.bucket(bucket)
+    return document(
+        {
+            "Sid": "DenyInsecureTransport",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [arn, f"{arn}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    )
+
+
+def cluster_key(aws: Aws) -> Document:
+    """The key policy of the cluster's secrets key: the account's own IAM policies decide."""
+    return document(
+        {
+            "Sid": "AccountDecides",
+            "Effect": "Allow",
+            "Principal": {"AWS": aws.arn("iam", "root", region=False)},
+            "Action": "kms:*",
+            "Resource": "*",
+        }
+    )

@@ -1,0 +1,88 @@
+"""Facts about EC2 instance types, from EC2's own DescribeInstanceTypes answers (moto ships them)."""
+
+import gzip
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+
+@dataclass(frozen=True)
+class InstanceFacts:
+    """What the platform needs to know of an instance type."""
+
+    name: str
+    vcpus: int
+    memory_mib: int
+    architectures: tuple[str, ...]
+    gpus: int
+    gpu_name: str | None
+    gpu_memory_mib: int
+    nvme_gb: int
+    efa_interfaces: int
+    network_cards: int
+    placement_strategies: tuple[str, ...]
+
+    @property
+    def family(self) -> str:
+        """The part before the dot: `p5` of `p5.48xlarge`."""
+        return self.name.split(".")[0]
+
+
+@cache
+def _table() -> dict[str, dict]:
+    data = resources.files("moto").joinpath("ec2/resources/instance_types.json.gz").read_bytes()
+    return json.loads(gzip.decompress(data))
+
+
+@cache
+def _offerings(region: str) -> dict[str, frozenset[str]] | None:
+    path = resources.files("moto").joinpath(
+        f"ec2/resources/instance_type_offerings/availability-zone/{region}.json.gz"
+    )
+    if not path.is_file():
+        return None
+    offered: dict[str, set[str]] = {}
+    for row in json.loads(gzip.decompress(path.read_bytes())):
+        offered.setdefault(row["Location"], set()).add(row["InstanceType"])
+    return {zone: frozenset(types) for zone, types in offered.items()}
+
+
+def facts(name: str) -> InstanceFacts | None:
+    """The facts of an instance type, or None where EC2 has no such type."""
+    raw = _table().get(name)
+    if raw is None:
+        return None
+    gpu = raw.get("GpuInfo", {})
+    nvidia = [g for g in gpu.get("Gpus", []) if g.get("Manufacturer") == "NVIDIA"]
+    network = raw["NetworkInfo"]
+    return InstanceFacts(
+        name=name,
+        vcpus=raw["VCpuInfo"]["DefaultVCpus"],
+        memory_mib=raw["MemoryInfo"]["SizeInMiB"],
+        architectures=tuple(raw["ProcessorInfo"]["SupportedArchitectures"]),
+        gpus=sum(g["Count"] for g in nvidia),
+        gpu_name=nvidia[0]["Name"] if nvidia else None,
+        gpu_memory_mib=gpu.get("TotalGpuMemoryInMiB", 0),
+        nvme_gb=raw.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0),
+        efa_interfaces=network.get("EfaInfo", {}).get("MaximumEfaInterfaces", 0),
+        network_cards=network.get("MaximumNetworkCards", 1),
+        placement_strategies=tuple(raw.get("PlacementGroupInfo", {}).get("SupportedStrategies", ())),
+    )
+
+
+def families() -> frozenset[str]:
+    """Every instance family that EC2 has."""
+    return frozenset(name.split(".")[0] for name in _table())
+
+
+def zones(region: str) -> tuple[str, ...] | None:
+    """The zones of a region in the offerings data; None where the data does not hold the region."""
+    offered = _offerings(region)
+    return None if offered is None else tuple(sorted(offered))
+
+
+def offered(name: str, region: str, zone: str) -> bool | None:
+    """Whether EC2 offers the type in the zone; None where the data does not hold the region."""
+    table = _offerings(region)
+    return None if table is None else name in table.get(zone, frozenset())

@@ -1,0 +1,32 @@
+"""Every pinned version in one place: Kubernetes, add-ons, charts and machine images.
+
+Add-on versions are those published for the Kubernetes version beside them; `aws eks describe-addon-versions
+--kubernetes-version 1.35` is the authority.
+"""
+
+from infra.contract import KUBERAY_VERSION
+
+KUBERNETES_DEFAULT = "1.35"
+KUBERNETES_SUPPORTED = ("1.34", "1.35", "1.36")
+KUBERNETES_REFUSED = "versions before 1.34 have left standard support, which costs $0.60 instead of $0.10 an hour"
+
+_ADDONS_COMMON = {
+    "vpc-cni": "v1.21.1-eksbuild.7",
+    "coredns": "v1.13.2-eksbuild.4",
+    "eks-pod-identity-agent": "v1.3.10-eksbuild.2",
+    "aws-ebs-csi-driver": "v1.60.0-eksbuild.1",
+    "metrics-server": "v0.8.1-eksbuild.2",
+}
+
+ADDONS: dict[str, dict[str, str]] = {
+    "1.34": _ADDONS_COMMON | {"kube-proxy": "v1.34.6-eksbuild.2"},
+    "1.35": _ADDONS_COMMON | {"kube-proxy": "v1.35.3-eksbuild.2"},
+    "1.36": _ADDONS_COMMON | {"kube-proxy": "v1.36.0-eksbuild.2"},
+}
+"""Kubernetes version → add-on name → add-on version."""
+
+KARPENTER = "1.14.1"
+KUBERAY = KUBERAY_VERSION
+
+AL2023_AMI = "v20260610"
+"""The AL2023 release of Karpenter's nodes, as in the AMI alias `al2023@v20260610`."""
