@@ -81,9 +81,7 @@ GPU_TAINT = Taint(GPU_RESOURCE)
 RAY_HEAD = Pool("ray-head", "Ray heads: on-demand, never disrupted", (Taint("ray.io/head"),))
 RAY_CPU = Pool("ray-cpu", "CPU workers: spot first")
 RAY_DATA = Pool("ray-data", "Data workers: memory and NVMe for spill", (Taint("ray.io/data"),))
-RAY_GPU_INFER = Pool(
-    "ray-gpu-infer", "Inference and small fine-tuning: one to four GPUs", (GPU_TAINT,), gpu=True
-)
+RAY_GPU_INFER = Pool("ray-gpu-infer", "Inference and small fine-tuning: one to four GPUs", (GPU_TAINT,), gpu=True)
 RAY_GPU_TRAIN = Pool(
     "ray-gpu-train",
     "Multi-node GPU training: one placement group",
@@ -91,9 +89,7 @@ RAY_GPU_TRAIN = Pool(
     gpu=True,
 )
 
-POOLS: dict[str, Pool] = {
-    pool.name: pool for pool in (RAY_HEAD, RAY_CPU, RAY_DATA, RAY_GPU_INFER, RAY_GPU_TRAIN)
-}
+POOLS: dict[str, Pool] = {pool.name: pool for pool in (RAY_HEAD, RAY_CPU, RAY_DATA, RAY_GPU_INFER, RAY_GPU_TRAIN)}
 
 
 def namespace(team: str) -> str:

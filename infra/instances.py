@@ -37,9 +37,7 @@ def _table() -> dict[str, dict]:
 
 @cache
 def _offerings(region: str) -> dict[str, frozenset[str]] | None:
-    path = resources.files("moto").joinpath(
-        f"ec2/resources/instance_type_offerings/availability-zone/{region}.json.gz"
-    )
+    path = resources.files("moto").joinpath(f"ec2/resources/instance_type_offerings/availability-zone/{region}.json.gz")
     if not path.is_file():
         return None
     offered: dict[str, set[str]] = {}

@@ -95,8 +95,10 @@ def _requested(cluster: str) -> dict[str, Any]:
     return owned | {"StringEquals": owned["StringEquals"] | {"aws:RequestTag/eks:eks-cluster-name": cluster}}
 
 
-def _ec2(aws: Aws, *kinds: str, owned: bool = True) -> list[str]:
-    return [aws.arn("ec2", f"{kind}/*", account=False) if owned else kind for kind in kinds]
+def _ec2(aws: Aws, *kinds: str) -> list[str]:
+    """Resource patterns as the template has them: images and snapshots belong to no account of their own."""
+    public = ("image", "snapshot")
+    return [f"arn:{aws.partition}:ec2:{aws.region}:{'' if kind in public else '*'}:{kind}/*" for kind in kinds]
 
 
 def _node_lifecycle(aws: Aws, cluster: str) -> Document:

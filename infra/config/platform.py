@@ -13,6 +13,7 @@ from infra.config.pools import PlacementGroup, Pool
 from infra.config.rules import RULES, Problem
 from infra.config.storage import Storage
 from infra.config.tenants import Ray, Samples, TeamName, Tenant
+from infra.iam import Aws
 
 
 class Platform(Slice):
@@ -34,6 +35,11 @@ class Platform(Slice):
     ray: Ray = Ray()
     tenants: dict[TeamName, Tenant] = {}
     samples: Samples = Samples()
+
+    @property
+    def aws(self) -> Aws:
+        """Where ARNs of this stack point."""
+        return Aws(self.account, self.region, self.partition)
 
     @property
     def partition(self) -> str:
@@ -58,7 +64,9 @@ def parse(values: Mapping[str, Any]) -> Platform:
     sections: dict[str, Any] = {}
     for name, field in Platform.model_fields.items():
         if name in values:
-            annotation = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+            annotation: Any = field.annotation
+            if field.metadata:
+                annotation = Annotated[(annotation, *field.metadata)]  # ty: ignore[invalid-type-form]
             section = _section(name, annotation, values[name], problems)
             if section is not None:
                 sections[name] = section
@@ -138,6 +146,4 @@ def _without(value: Any, places: list[tuple[int | str, ...]]) -> Any:
             for key, item in value.items()
             if (key,) not in places
         }
-    return [
-        item for index, item in enumerate(value) if not any(place[:1] == (index,) for place in places)
-    ]
+    return [item for index, item in enumerate(value) if not any(place[:1] == (index,) for place in places)]

@@ -54,9 +54,7 @@ def network_has_room(network: Network, cluster: Cluster) -> Iterator[Problem]:
         )
     for index, reserved in enumerate(network.reserved_cidrs):
         if network.cidr.overlaps(reserved):
-            yield Problem(
-                f"network.reserved_cidrs[{index}]", f"{reserved} overlaps network.cidr {network.cidr}"
-            )
+            yield Problem(f"network.reserved_cidrs[{index}]", f"{reserved} overlaps network.cidr {network.cidr}")
 
 
 @rule
@@ -89,9 +87,7 @@ def cluster_is_supported(cluster: Cluster, environment: str) -> Iterator[Problem
                     "name your VPN's and your CI's ranges, or none for a private endpoint",
                 )
     if environment == "prod" and not cluster.deletion_protection:
-        yield Problem(
-            "cluster.deletion_protection", "prod must be protected from deletion", "set it to true"
-        )
+        yield Problem("cluster.deletion_protection", "prod must be protected from deletion", "set it to true")
 
 
 @rule
@@ -101,9 +97,7 @@ def access_entries_grant_something(cluster: Cluster) -> Iterator[Problem]:
             yield Problem(f"cluster.access.{name}", "grants nothing", "give it a role or groups")
         for group in access.groups:
             if group.startswith("system:"):
-                yield Problem(
-                    f"cluster.access.{name}.groups", f"EKS refuses the group {group}", "use role: admin"
-                )
+                yield Problem(f"cluster.access.{name}.groups", f"EKS refuses the group {group}", "use role: admin")
     for (one, first), (two, second) in combinations(cluster.access.items(), 2):
         if first.principal == second.principal:
             yield Problem(
@@ -114,17 +108,13 @@ def access_entries_grant_something(cluster: Cluster) -> Iterator[Problem]:
 
 
 @rule
-def node_groups_can_be_made(
-    region: str, network: Network, node_groups: dict[str, NodeGroup]
-) -> Iterator[Problem]:
+def node_groups_can_be_made(region: str, network: Network, node_groups: dict[str, NodeGroup]) -> Iterator[Problem]:
     if not any(not group.taints or _system(group) for group in node_groups.values()):
         yield Problem("node_groups", "none can run the cluster's own controllers", "add an untainted CPU group")
     for name, group in node_groups.items():
         path = f"node_groups.{name}"
         if not group.min <= group.desired <= group.max:
-            yield Problem(
-                f"{path}.desired", f"{group.desired} is not between min {group.min} and max {group.max}"
-            )
+            yield Problem(f"{path}.desired", f"{group.desired} is not between min {group.min} and max {group.max}")
         yield from _zones_known(f"{path}.zones", group.zones, network)
         for index, kind in enumerate(group.instance_types):
             at = f"{path}.instance_types[{index}]"
@@ -149,9 +139,7 @@ def pools_can_launch(
             continue
         yield from _zones_known(f"{path}.zones", pool.zones, network)
         if isinstance(pool, _Flexible) and pool.min_vcpus > pool.max_vcpus:
-            yield Problem(
-                f"{path}.min_vcpus", f"{pool.min_vcpus} is more than max_vcpus {pool.max_vcpus}"
-            )
+            yield Problem(f"{path}.min_vcpus", f"{pool.min_vcpus} is more than max_vcpus {pool.max_vcpus}")
         if isinstance(pool, GpuInferPool):
             for index, family in enumerate(pool.families):
                 if family not in instances.families():
@@ -178,9 +166,7 @@ def partitions_fit_the_strategy(placement_groups: dict[str, PlacementGroup]) -> 
         if group.strategy == "partition" and group.partitions is None:
             yield Problem(f"placement_groups.{name}.partitions", "a partition group needs 1 to 7")
         if group.strategy != "partition" and group.partitions is not None:
-            yield Problem(
-                f"placement_groups.{name}.partitions", f"a {group.strategy} group has no partitions"
-            )
+            yield Problem(f"placement_groups.{name}.partitions", f"a {group.strategy} group has no partitions")
 
 
 @rule
@@ -193,9 +179,7 @@ def samples_can_run(
     if train.tenant not in tenants:
         yield Problem("samples.train.tenant", f"no tenant {train.tenant}", f"there are {', '.join(tenants)}")
     if train.bucket not in storage.buckets:
-        yield Problem(
-            "samples.train.bucket", f"no bucket {train.bucket}", f"there are {', '.join(storage.buckets)}"
-        )
+        yield Problem("samples.train.bucket", f"no bucket {train.bucket}", f"there are {', '.join(storage.buckets)}")
     if all(pool.kind != train.pool for pool in pools.values()):
         yield Problem("samples.train.pool", f"no pool of kind {train.pool}", "it would stay Pending; add one")
     quota = tenants[train.tenant].quota if train.tenant in tenants else None
@@ -213,9 +197,7 @@ def _system(group: NodeGroup) -> bool:
 def _zones_known(path: str, zones: tuple[str, ...], network: Network) -> Iterator[Problem]:
     for index, zone in enumerate(zones):
         if zone not in network.zones:
-            yield Problem(
-                f"{path}[{index}]", f"{zone} is not one of network.zones", f"use {', '.join(network.zones)}"
-            )
+            yield Problem(f"{path}[{index}]", f"{zone} is not one of network.zones", f"use {', '.join(network.zones)}")
 
 
 def _type_offered(path: str, kind: str, region: str, zones: tuple[str, ...]) -> Iterator[Problem]:
@@ -243,7 +225,8 @@ def _train_pool(
         strategy = groups[pool.placement_group].strategy
         if strategy not in known.placement_strategies:
             yield Problem(
-                f"{path}.placement_group", f"{pool.instance_type} does not support {strategy} placement groups"
+                f"{path}.placement_group",
+                f"{pool.instance_type} does not support {strategy} placement groups",
             )
     if pool.placement_group and pool.placement_group not in groups:
         yield Problem(

@@ -1,0 +1,198 @@
+"""Karpenter: its identity, its interruption queue, its charts, and the pools as EC2NodeClasses and NodePools."""
+
+import json
+
+import pulumi
+from pulumi import Output, ResourceOptions
+from pulumi_aws import cloudwatch, eks, sqs
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.helm.v3 import Release
+
+from infra import iam, karpenter, karpenter_iam, versions
+from infra.capacity import NODE_POLICIES, NodeGroups, PlacementGroups
+from infra.cluster import Cluster
+from infra.config.pools import GpuTrainPool, Pool
+from infra.iam import Aws
+from infra.identity import PodRole, Role
+
+NAMESPACE = "kube-system"
+CHARTS = "oci://public.ecr.aws/karpenter"
+
+
+class Karpenter(pulumi.ComponentResource):
+    """The controller and everything in AWS that it needs; `depends_on=[karpenter]` waits for it to run."""
+
+    node_role: Output[str]
+
+    def __init__(self, name: str, *, cluster: Cluster, node_groups: NodeGroups, aws: Aws) -> None:
+        super().__init__("rayeks:infra:Karpenter", name)
+        self._name, self._child = name, ResourceOptions(parent=self)
+        node_role_name = f"{name}-karpenter-node"
+        queue = self._interruption_queue(aws)
+        node_role = Role(
+            node_role_name,
+            trust=iam.trust("ec2.amazonaws.com"),
+            managed=[aws.managed(policy) for policy in NODE_POLICIES],
+            opts=self._child,
+        )
+        after_cluster = ResourceOptions(parent=self, depends_on=cluster.node_addons)
+        entry = eks.AccessEntry(
+            node_role_name,
+            cluster_name=cluster.name,
+            principal_arn=node_role.arn,
+            type="EC2_LINUX",
+            opts=after_cluster,
+        )
+        controller = PodRole(
+            f"{name}-karpenter",
+            aws=aws,
+            cluster=cluster.name,
+            namespace=NAMESPACE,
+            service_account="karpenter",
+            policies={
+                purpose: json.dumps(document)
+                for purpose, document in karpenter_iam.controller_policies(
+                    aws, name, node_role=node_role_name, queue_arn=aws.arn("sqs", name)
+                ).items()
+            },
+            opts=after_cluster,
+        )
+        kubernetes = cluster.kubernetes
+        crds = Release(
+            "karpenter-crd",
+            name="karpenter-crd",
+            chart=f"{CHARTS}/karpenter-crd",
+            version=versions.KARPENTER,
+            namespace=NAMESPACE,
+            opts=ResourceOptions(parent=self, provider=kubernetes),
+        )
+        Release(
+            "karpenter",
+            name="karpenter",
+            chart=f"{CHARTS}/karpenter",
+            version=versions.KARPENTER,
+            namespace=NAMESPACE,
+            # The CRDs are a chart of their own, because Helm never upgrades a chart's crds folder.
+            skip_crds=True,
+            timeout=600,
+            values=chart_values(name, cluster.endpoint, queue.name),
+            opts=ResourceOptions(
+                parent=self,
+                provider=kubernetes,
+                depends_on=[crds, controller, node_role, entry, *node_groups.ready],
+            ),
+        )
+        self.node_role = node_role.name
+        self.register_outputs({})
+
+    def _interruption_queue(self, aws: Aws) -> sqs.Queue:
+        name = self._name
+        queue = sqs.Queue(
+            name,
+            name=name,
+            # A spot notice is worthless after two minutes; Karpenter's template keeps five.
+            message_retention_seconds=300,
+            sqs_managed_sse_enabled=True,
+            opts=self._child,
+        )
+        sqs.QueuePolicy(
+            name,
+            queue_url=queue.url,
+            policy=json.dumps(karpenter_iam.queue_policy(aws.arn("sqs", name))),
+            opts=self._child,
+        )
+        for event, (source, detail) in karpenter_iam.INTERRUPTION_EVENTS.items():
+            rule = cloudwatch.EventRule(
+                f"{name}-{event}",
+                name=f"{name}-{event}",
+                event_pattern=json.dumps({"source": [source], "detail-type": [detail]}),
+                opts=self._child,
+            )
+            cloudwatch.EventTarget(
+                f"{name}-{event}",
+                rule=rule.name,
+                target_id="karpenter",
+                arn=queue.arn,
+                opts=self._child,
+            )
+        return queue
+
+
+class Pools(pulumi.ComponentResource):
+    """The typed pools of the stack file; `depends_on=[pools]` waits until Karpenter can launch their nodes."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: dict[str, Pool],
+        *,
+        cluster: Cluster,
+        karpenter: Karpenter,
+        placement_groups: PlacementGroups,
+        tags: dict[str, str],
+    ) -> None:
+        super().__init__("rayeks:infra:Pools", name)
+        for key, pool in settings.items():
+            self._pool(key, pool, cluster, karpenter, placement_groups, tags)
+        self.register_outputs({})
+
+    def _pool(
+        self,
+        key: str,
+        pool: Pool,
+        cluster: Cluster,
+        controller: Karpenter,
+        groups: PlacementGroups,
+        tags: dict[str, str],
+    ) -> None:
+        group = pool.placement_group if isinstance(pool, GpuTrainPool) else None
+        node_class = CustomResource(
+            key,
+            api_version=karpenter.NODECLASS_API,
+            kind="EC2NodeClass",
+            metadata={"name": key},
+            spec=karpenter.node_class(
+                pool,
+                cluster=cluster.name,
+                role=controller.node_role,
+                security_group=cluster.security_group_id,
+                tags=tags | {"Name": f"{cluster.name}-{key}", "rayeks:pool": key},
+                placement_group=karpenter.group_name(cluster.name, group) if group else None,
+            ),
+            opts=ResourceOptions(
+                parent=self,
+                provider=cluster.kubernetes,
+                depends_on=[controller, *([groups] if group else [])],
+            ),
+        )
+        CustomResource(
+            key,
+            api_version=karpenter.NODEPOOL_API,
+            kind="NodePool",
+            metadata={"name": key},
+            spec=karpenter.node_pool(key, pool),
+            opts=ResourceOptions(
+                parent=self,
+                provider=cluster.kubernetes,
+                depends_on=[node_class],
+                # Deleting a NodePool drains and ends its nodes; a training node may take its whole grace period.
+                custom_timeouts=pulumi.CustomTimeouts(delete="30m"),
+            ),
+        )
+
+
+def chart_values(cluster: str, endpoint: Output[str], queue: Output[str]) -> dict:
+    """The values of the karpenter chart: two replicas on the system nodes, sized as Karpenter's guide says."""
+    return {
+        "settings": {"clusterName": cluster, "clusterEndpoint": endpoint, "interruptionQueue": queue},
+        "serviceAccount": {"name": "karpenter"},
+        "replicas": 2,
+        "controller": {
+            "resources": {
+                "requests": {"cpu": "1", "memory": "1Gi"},
+                "limits": {"memory": "1Gi"},
+            }
+        },
+        # Karpenter runs before CoreDNS may, and must not depend on the pods that it makes room for.
+        "dnsPolicy": "Default",
+    }

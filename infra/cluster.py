@@ -1,0 +1,133 @@
+"""The EKS control plane: its key, logs, access entries and the add-ons that nodes need before they join."""
+
+import json
+
+import pulumi
+import pulumi_eks
+import pulumi_kubernetes
+from pulumi import Output, ResourceOptions
+from pulumi_aws import cloudwatch, eks, kms
+
+from infra import iam, versions
+from infra.config.cluster import Cluster as Settings
+from infra.iam import Aws
+from infra.network import Network
+
+ACCESS_POLICIES = {"admin": "AmazonEKSClusterAdminPolicy", "view": "AmazonEKSAdminViewPolicy"}
+"""Role of the stack file → EKS access policy."""
+
+
+class Cluster(pulumi.ComponentResource):
+    """An EKS cluster on which nodes can join; `kubernetes` is the provider for everything inside it."""
+
+    name: str
+    version: str
+    endpoint: Output[str]
+    certificate_authority: Output[str]
+    security_group_id: Output[str]
+    kubeconfig: Output[str]
+    kubernetes: pulumi_kubernetes.Provider
+    node_addons: list[pulumi.Resource]
+    """What a node needs to become Ready: pod networking, kube-proxy and the Pod Identity agent."""
+
+    def __init__(self, name: str, settings: Settings, *, network: Network, aws: Aws) -> None:
+        super().__init__("rayeks:infra:Cluster", name, None, ResourceOptions(protect=settings.deletion_protection))
+        self.name, self.version = name, settings.version
+        self.addons = versions.ADDONS[settings.version]
+        child = ResourceOptions(parent=self)
+        key = kms.Key(
+            f"{name}-secrets",
+            description=f"Envelope encryption of Kubernetes secrets in {name}",
+            enable_key_rotation=True,
+            deletion_window_in_days=30 if settings.deletion_protection else 7,
+            policy=json.dumps(iam.cluster_key(aws)),
+            opts=child,
+        )
+        kms.Alias(f"{name}-secrets", name=f"alias/{name}-secrets", target_key_id=key.key_id, opts=child)
+        # Made first and under the name that EKS would use, or EKS makes one that keeps logs for ever.
+        logs = cloudwatch.LogGroup(
+            f"{name}-control-plane",
+            name=f"/aws/eks/{name}/cluster",
+            retention_in_days=settings.log_retention_days,
+            opts=child,
+        )
+        public = [str(cidr) for cidr in settings.public_access_cidrs]
+        self._cluster = pulumi_eks.Cluster(
+            name,
+            name=name,
+            version=settings.version,
+            authentication_mode=pulumi_eks.AuthenticationMode.API,
+            vpc_id=network.vpc_id,
+            private_subnet_ids=list(network.private_subnets.values()),
+            endpoint_private_access=True,
+            endpoint_public_access=bool(public),
+            public_access_cidrs=public or None,
+            kubernetes_service_ip_address_range=str(settings.service_cidr),
+            enabled_cluster_log_types=list(settings.log_types),
+            encryption_config_key_arn=key.arn,
+            deletion_protection=settings.deletion_protection,
+            # EXTENDED, AWS's default, costs six times as much once a version leaves standard support.
+            upgrade_policy={"support_type": "STANDARD"},
+            bootstrap_self_managed_addons=False,
+            skip_default_node_group=True,
+            skip_default_security_groups=True,
+            create_oidc_provider=False,
+            kube_proxy_addon_options={"version": self.addons["kube-proxy"]},
+            vpc_cni_options={
+                "addon_version": self.addons["vpc-cni"],
+                "enable_prefix_delegation": True,
+                "enable_network_policy": True,
+            },
+            opts=ResourceOptions(parent=self, depends_on=[logs]),
+        )
+        self.endpoint = self._cluster.core["endpoint"]
+        self.certificate_authority = self._cluster.core["cluster"]["certificate_authority"]["data"]
+        self.security_group_id = self._cluster.cluster_security_group_id
+        self.kubeconfig = self._cluster.kubeconfig_json
+        entries = [entry for access in settings.access.items() for entry in self._access(aws, *access)]
+        self.node_addons = [self._cluster, self.addon("eks-pod-identity-agent")]
+        self.kubernetes = pulumi_kubernetes.Provider(
+            name,
+            kubeconfig=self.kubeconfig,
+            # Static: a changed kubeconfig must never read as another cluster, which would replace everything on it.
+            cluster_identifier=name,
+            enable_server_side_apply=True,
+            opts=ResourceOptions(parent=self, depends_on=[self._cluster, *entries]),
+        )
+        self.register_outputs({"name": name})
+
+    def addon(self, addon: str, *, after: list[pulumi.Resource] | None = None) -> eks.Addon:
+        """One EKS add-on at its pinned version; `after` is what it waits for besides the cluster."""
+        return eks.Addon(
+            f"{self.name}-{addon}",
+            cluster_name=self.name,
+            addon_name=addon,
+            addon_version=self.addons[addon],
+            resolve_conflicts_on_create="OVERWRITE",
+            resolve_conflicts_on_update="OVERWRITE",
+            opts=ResourceOptions(parent=self, depends_on=[self._cluster, *(after or [])]),
+        )
+
+    def _access(self, aws: Aws, name: str, access) -> list[pulumi.Resource]:
+        after = ResourceOptions(parent=self, depends_on=[self._cluster])
+        entry = eks.AccessEntry(
+            f"{self.name}-{name}",
+            cluster_name=self.name,
+            principal_arn=access.principal,
+            kubernetes_groups=list(access.groups) or None,
+            type="STANDARD",
+            opts=after,
+        )
+        if access.role is None:
+            return [entry]
+        return [
+            entry,
+            eks.AccessPolicyAssociation(
+                f"{self.name}-{name}",
+                cluster_name=self.name,
+                principal_arn=entry.principal_arn,
+                policy_arn=f"arn:{aws.partition}:eks::aws:cluster-access-policy/{ACCESS_POLICIES[access.role]}",
+                access_scope={"type": "cluster"},
+                opts=after,
+            ),
+        ]

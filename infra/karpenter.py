@@ -1,0 +1,233 @@
+"""Karpenter's objects as pure functions: a typed pool in, an EC2NodeClass and a NodePool out.
+
+Every rule of the table in the platform's design has one line here; field names are those of Karpenter 1.14.1.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from infra import instances
+from infra.config.pools import (
+    CpuPool,
+    DataPool,
+    GpuInferPool,
+    GpuTrainPool,
+    HeadPool,
+    PlacementGroup,
+    Pool,
+    _Flexible,
+)
+from infra.contract import POOLS
+from infra.versions import AL2023_AMI
+
+Object = dict[str, Any]
+Requirement = dict[str, Any]
+
+NODEPOOL_API = "karpenter.sh/v1"
+NODECLASS_API = "karpenter.k8s.aws/v1"
+DISCOVERY_TAG = "karpenter.sh/discovery"
+
+DRAIN = {"ray-head": "1h", "ray-cpu": "1h", "ray-data": "1h", "ray-gpu-infer": "1h", "ray-gpu-train": "24h"}
+"""Kind → terminationGracePeriod: how long a do-not-disrupt pod may hold a node that must go."""
+
+IDLE = {"ray-head": "10m", "ray-cpu": "5m", "ray-data": "5m", "ray-gpu-infer": "15m", "ray-gpu-train": "30m"}
+"""Kind → consolidateAfter: Ray's autoscaler empties a worker after 60 s, so a node has time to be used again."""
+
+
+def node_class(
+    pool: Pool,
+    *,
+    cluster: str,
+    role: str,
+    security_group: Any,
+    tags: Mapping[str, str],
+    placement_group: str | None = None,
+) -> Object:
+    """The spec of the pool's EC2NodeClass.
+
+    `security_group` is an id (a string or a Pulumi output), `placement_group` the EC2 name of the group, where the
+    pool has one. Encrypted gp3 roots, IMDSv2 with one hop, and the AMI pinned by alias, so that a release never
+    drifts nodes by itself.
+    """
+    spec: Object = {
+        "role": role,
+        "amiSelectorTerms": [{"alias": f"al2023@{AL2023_AMI}"}],
+        "subnetSelectorTerms": [{"tags": {DISCOVERY_TAG: cluster}}],
+        "securityGroupSelectorTerms": [{"id": security_group}],
+        "metadataOptions": {
+            "httpEndpoint": "enabled",
+            "httpTokens": "required",
+            "httpPutResponseHopLimit": 1,
+        },
+        "blockDeviceMappings": [
+            {
+                "deviceName": "/dev/xvda",
+                "rootVolume": True,
+                "ebs": {
+                    "volumeType": "gp3",
+                    "volumeSize": f"{pool.root_gib}Gi",
+                    "iops": 3000,
+                    "throughput": 600,
+                    "encrypted": True,
+                    "deleteOnTermination": True,
+                },
+            }
+        ],
+        "userData": NODE_CONFIG,
+        "tags": dict(tags),
+    }
+    if isinstance(pool, DataPool | GpuInferPool | GpuTrainPool):
+        spec["instanceStorePolicy"] = "RAID0"
+    if placement_group:
+        spec["placementGroupSelector"] = {"name": placement_group}
+    if isinstance(pool, GpuTrainPool):
+        if pool.reservations:
+            spec["capacityReservationSelectorTerms"] = [{"id": name} for name in pool.reservations]
+        interfaces = efa_interfaces(pool.instance_type)
+        if interfaces:
+            spec["networkInterfaces"] = interfaces
+    return spec
+
+
+def node_pool(name: str, pool: Pool) -> Object:
+    """The spec of the pool's NodePool; `name` is also its EC2NodeClass's."""
+    contract = POOLS[pool.kind]
+    return {
+        "weight": pool.weight,
+        "limits": limits(pool),
+        "template": {
+            "metadata": {"labels": contract.labels()},
+            "spec": {
+                "nodeClassRef": {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": name},
+                "requirements": requirements(pool),
+                "taints": [taint.manifest() for taint in contract.taints],
+                "expireAfter": pool.expire_after,
+                "terminationGracePeriod": DRAIN[pool.kind],
+            },
+        },
+        "disruption": {
+            "consolidationPolicy": "WhenEmpty",
+            "consolidateAfter": IDLE[pool.kind],
+            "budgets": budgets(pool),
+        },
+    }
+
+
+def requirements(pool: Pool) -> list[Requirement]:
+    """What instance types, zones and capacity the pool may use."""
+    found = [_in("kubernetes.io/arch", "amd64"), _in("karpenter.sh/capacity-type", *_capacity(pool))]
+    zones = (pool.zone,) if isinstance(pool, GpuTrainPool) else pool.zones
+    if zones:
+        found.append(_in("topology.kubernetes.io/zone", *zones))
+    if isinstance(pool, _Flexible):
+        found += _flexible(pool)
+    if isinstance(pool, CpuPool):
+        # Exists with minValues: spot needs several families to move between.
+        found.append(
+            {
+                "key": "karpenter.k8s.aws/instance-family",
+                "operator": "Exists",
+                "minValues": pool.min_families,
+            }
+        )
+    if isinstance(pool, DataPool):
+        found.append(_gte("karpenter.k8s.aws/instance-local-nvme", pool.min_nvme_gib))
+    if isinstance(pool, GpuInferPool):
+        found += [
+            _in("karpenter.k8s.aws/instance-family", *pool.families),
+            _gte("karpenter.k8s.aws/instance-gpu-count", 1),
+            _lte("karpenter.k8s.aws/instance-gpu-count", pool.max_gpus_per_node),
+        ]
+    if isinstance(pool, GpuTrainPool):
+        found.append(_in("node.kubernetes.io/instance-type", pool.instance_type))
+    return found
+
+
+def limits(pool: Pool) -> Object:
+    """The most that the pool may hold at once."""
+    held = {"cpu": str(pool.limits.cpu), "memory": f"{pool.limits.memory_gib}Gi"}
+    return held | ({"nvidia.com/gpu": str(pool.limits.gpus)} if POOLS[pool.kind].gpu else {})
+
+
+def budgets(pool: Pool) -> list[Object]:
+    """How many nodes may be disrupted at once, by reason. Expiry, interruption and repair ignore budgets."""
+    empty = {"nodes": "100%", "reasons": ["Empty"]}
+    if isinstance(pool, GpuTrainPool):
+        return [empty, {"nodes": "0", "reasons": ["Drifted", "Underutilized"]}]
+    if isinstance(pool, HeadPool):
+        return [empty, {"nodes": "1", "reasons": ["Drifted", "Underutilized"]}]
+    return [empty, {"nodes": "10%", "reasons": ["Drifted", "Underutilized"]}]
+
+
+def efa_interfaces(instance_type: str) -> list[Object]:
+    """The static interface layout of a type with several EFA cards; empty where EFA would be one card or none.
+
+    Card 0 carries the primary interface and, as device 1, an efa-only one; every further card an efa-only one as
+    device 0. efa-only interfaces use no IP address. Layout: EKS user guide, "Manage EFA devices".
+    """
+    known = instances.facts(instance_type)
+    if known is None or known.efa_interfaces < 2:
+        return []
+    layout = [
+        {"networkCardIndex": 0, "deviceIndex": 0, "interfaceType": "interface"},
+        {"networkCardIndex": 0, "deviceIndex": 1, "interfaceType": "efa-only"},
+    ]
+    return layout + [
+        {"networkCardIndex": card, "deviceIndex": 0, "interfaceType": "efa-only"}
+        for card in range(1, min(known.network_cards, known.efa_interfaces))
+    ]
+
+
+def placement_zone(group: str, pools: Mapping[str, Pool]) -> str | None:
+    """The zone of the pool that uses the placement group, if one does."""
+    return next((p.zone for p in pools.values() if isinstance(p, GpuTrainPool) and p.placement_group == group), None)
+
+
+def group_name(cluster: str, group: str) -> str:
+    """The EC2 name of a placement group, which an EC2NodeClass selects by."""
+    return f"{cluster}-{group}"
+
+
+def placement_arguments(group: PlacementGroup) -> Object:
+    """The inputs of the placement group beyond its name."""
+    return {"strategy": group.strategy} | (
+        {"partition_count": group.partitions} if group.partitions is not None else {}
+    )
+
+
+NODE_CONFIG = """\
+apiVersion: node.eks.aws/v1alpha1
+kind: NodeConfig
+spec:
+  featureGates:
+    FastImagePull: true
+"""
+"""nodeadm settings of every node: FastImagePull pulls the layers of Ray's large images in parallel."""
+
+
+def _capacity(pool: Pool) -> tuple[str, ...]:
+    return ("on-demand",) if isinstance(pool, HeadPool) else pool.capacity
+
+
+def _flexible(pool: _Flexible) -> list[Requirement]:
+    return [
+        _in("karpenter.k8s.aws/instance-category", *pool.categories),
+        _gte("karpenter.k8s.aws/instance-generation", pool.min_generation),
+        _gte("karpenter.k8s.aws/instance-cpu", pool.min_vcpus),
+        _lte("karpenter.k8s.aws/instance-cpu", pool.max_vcpus),
+        # Neither burstable nor shared: a GPU or a metal machine must never be bought for a CPU pod.
+        {"key": "karpenter.k8s.aws/instance-gpu-count", "operator": "DoesNotExist"},
+        {"key": "karpenter.k8s.aws/instance-hypervisor", "operator": "In", "values": ["nitro"]},
+    ]
+
+
+def _in(key: str, *values: str) -> Requirement:
+    return {"key": key, "operator": "In", "values": list(values)}
+
+
+def _gte(key: str, value: int) -> Requirement:
+    return {"key": key, "operator": "Gte", "values": [str(value)]}
+
+
+def _lte(key: str, value: int) -> Requirement:
+    return {"key": key, "operator": "Lte", "values": [str(value)]}

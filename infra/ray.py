@@ -1,0 +1,57 @@
+"""KubeRay: the operator that turns Ray objects into pods."""
+
+import math
+
+import pulumi
+from pulumi import ResourceOptions
+from pulumi_kubernetes.helm.v3 import Release
+
+from infra import versions
+from infra.capacity import NodeGroups
+from infra.cluster import Cluster
+from infra.config.tenants import Ray as Settings
+
+NAMESPACE = "kuberay"
+REPOSITORY = "https://ray-project.github.io/kuberay-helm/"
+
+
+class KubeRay(pulumi.ComponentResource):
+    """The operator and its CRDs; `depends_on=[kuberay]` waits for both."""
+
+    def __init__(self, name: str, settings: Settings, *, cluster: Cluster, node_groups: NodeGroups) -> None:
+        super().__init__("rayeks:infra:KubeRay", name)
+        Release(
+            "kuberay-operator",
+            name="kuberay-operator",
+            chart="kuberay-operator",
+            version=versions.KUBERAY,
+            repository_opts={"repo": REPOSITORY},
+            namespace=NAMESPACE,
+            create_namespace=True,
+            timeout=600,
+            values=chart_values(settings),
+            opts=ResourceOptions(parent=self, provider=cluster.kubernetes, depends_on=node_groups.ready),
+        )
+        self.register_outputs({})
+
+
+def operator_memory_mib(planned_pods: int) -> int:
+    """The operator's memory: the chart says about 500 MB for 500 Ray pods; a quarter is kept in hand."""
+    return max(512, math.ceil((256 + planned_pods) * 1.25 / 256) * 256)
+
+
+def chart_values(settings: Settings) -> dict:
+    """The chart's values: sized for the planned pods, on the system nodes, without an election it does not need."""
+    memory = f"{operator_memory_mib(settings.planned_pods)}Mi"
+    return {
+        "replicas": settings.operator_replicas,
+        "resources": {
+            "requests": {"cpu": "200m", "memory": memory},
+            "limits": {"cpu": "1", "memory": memory},
+        },
+        # A lone operator that loses its lease restarts for nothing (kuberay#2252).
+        "leaderElectionEnabled": settings.operator_replicas > 1,
+        "reconcileConcurrency": 4,
+        "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+        "priorityClassName": "system-cluster-critical",
+    }

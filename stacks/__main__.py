@@ -1,0 +1,42 @@
+"""The whole architecture, top to bottom: what is made, from what, and what waits for what."""
+
+import pulumi
+
+from infra.autoscaling import Karpenter, Pools
+from infra.capacity import NodeGroups, PlacementGroups
+from infra.cluster import Cluster
+from infra.config import load
+from infra.launches import launches
+from infra.network import Network
+from infra.ray import KubeRay
+from infra.storage import Storage
+from infra.tenancy import Tenants
+
+platform = load()
+name, aws = platform.name, platform.aws
+
+network = Network(name, platform.network, region=platform.region)
+storage = Storage(name, platform.storage, aws=aws)
+cluster = Cluster(name, platform.cluster, network=network, aws=aws)
+node_groups = NodeGroups(name, platform.node_groups, cluster=cluster, network=network, aws=aws)
+placement_groups = PlacementGroups(name, platform.placement_groups)
+karpenter = Karpenter(name, cluster=cluster, node_groups=node_groups, aws=aws)
+pools = Pools(
+    name,
+    platform.pools,
+    cluster=cluster,
+    karpenter=karpenter,
+    placement_groups=placement_groups,
+    tags=platform.tags,
+)
+kuberay = KubeRay(name, platform.ray, cluster=cluster, node_groups=node_groups)
+tenants = Tenants(name, platform.tenants, cluster=cluster, storage=storage, pools=pools, kuberay=kuberay, aws=aws)
+
+pulumi.export("cluster", name)
+pulumi.export("region", platform.region)
+pulumi.export("kubeconfig", cluster.kubeconfig)
+pulumi.export("endpoint", cluster.endpoint)
+pulumi.export("buckets", {key: bucket.bucket for key, bucket in storage.buckets.items()})
+pulumi.export("namespaces", tenants.namespaces)
+pulumi.export("pools", {key: pool.kind for key, pool in platform.pools.items()})
+pulumi.export("workloads", launches(platform))
