@@ -1,6 +1,7 @@
 """The EKS control plane: its key, logs, access entries and the add-ons that nodes need before they join."""
 
 import json
+from collections.abc import Sequence
 
 import pulumi
 import pulumi_eks
@@ -96,7 +97,7 @@ class Cluster(pulumi.ComponentResource):
         )
         self.register_outputs({"name": name})
 
-    def addon(self, addon: str, *, after: list[pulumi.Resource] | None = None) -> eks.Addon:
+    def addon(self, addon: str, *, after: Sequence[pulumi.Resource] = ()) -> eks.Addon:
         """One EKS add-on at its pinned version; `after` is what it waits for besides the cluster."""
         return eks.Addon(
             f"{self.name}-{addon}",
@@ -105,7 +106,7 @@ class Cluster(pulumi.ComponentResource):
             addon_version=self.addons[addon],
             resolve_conflicts_on_create="OVERWRITE",
             resolve_conflicts_on_update="OVERWRITE",
-            opts=ResourceOptions(parent=self, depends_on=[self._cluster, *(after or [])]),
+            opts=ResourceOptions(parent=self, depends_on=[self._cluster, *after]),
         )
 
     def _access(self, aws: Aws, name: str, access) -> list[pulumi.Resource]:

@@ -38,15 +38,15 @@ def node_class(
     pool: Pool,
     *,
     cluster: str,
-    role: str,
+    role: Any,
     security_group: Any,
     tags: Mapping[str, str],
     placement_group: str | None = None,
 ) -> Object:
     """The spec of the pool's EC2NodeClass.
 
-    `security_group` is an id (a string or a Pulumi output), `placement_group` the EC2 name of the group, where the
-    pool has one. Encrypted gp3 roots, IMDSv2 with one hop, and the AMI pinned by alias, so that a release never
+    `role` (a name) and `security_group` (an id) may be Pulumi outputs; `placement_group` is the EC2 name of the group,
+    where the pool has one. Encrypted gp3 roots, IMDSv2 with one hop, and the AMI pinned by alias, so that a release never
     drifts nodes by itself.
     """
     spec: Object = {

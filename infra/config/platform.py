@@ -66,7 +66,7 @@ def parse(values: Mapping[str, Any]) -> Platform:
         if name in values:
             annotation: Any = field.annotation
             if field.metadata:
-                annotation = Annotated[(annotation, *field.metadata)]  # ty: ignore[invalid-type-form]
+                annotation = Annotated[(annotation, *field.metadata)]
             section = _section(name, annotation, values[name], problems)
             if section is not None:
                 sections[name] = section
