@@ -1,0 +1,115 @@
+"""`python -m workloads.train`: the training sample's command line; every flag is also a TRAIN_* variable."""
+
+import argparse
+import os
+import sys
+from datetime import UTC, datetime
+
+from workloads.storage import StorageError, open_storage
+from workloads.train.driver import fit
+from workloads.train.settings import PROFILES, Placement, Settings
+
+HELP = """\
+Train a digit classifier on Ray, data-parallel, with a checkpoint after each epoch.
+
+  python -m workloads.train --storage /tmp/runs --workers 0       in this process, no cluster
+  python -m workloads.train --storage /tmp/runs                   two workers on this machine
+  python -m workloads.train --storage s3://bucket/runs --profile gpu --workers 4
+  python -m workloads.train --storage s3://bucket/runs --resume train-20260101-120000 --epochs 16
+
+Prints one JSON object a line: an epoch's loss, held-out accuracy, seconds and world size; the last line
+gives the run's final accuracy and the URI of its checkpoint.
+
+A run that is killed continues from its newest whole checkpoint when it is started again under the same
+name (KubeRay's retries do that); without a name, each start is a run of its own.
+"""
+
+
+def parse(arguments: list[str], environment: dict[str, str]) -> argparse.Namespace:
+    """The parsed flags; a flag that is not given takes its TRAIN_* variable, then its default."""
+    parser = argparse.ArgumentParser(
+        prog="python -m workloads.train",
+        description=HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+    def flag(name: str, default: object, kind: type | object, text: str) -> None:
+        variable = "TRAIN_" + name.replace("-", "_").upper()
+        parser.add_argument(
+            f"--{name}",
+            default=environment.get(variable, default),
+            type=kind,  # ty: ignore[invalid-argument-type]
+            help=f"{text} (${variable}; default: {default})",
+        )
+
+    flag("storage", None, str, "where checkpoints go: s3://bucket/prefix, or a path that every node mounts")
+    flag("profile", "local", str, f"the kind of machine: {', '.join(PROFILES)}")
+    flag("workers", "2", _workers, "a count, LEAST:MOST for an elastic run, 0 for this process")
+    flag("run", None, str, "the run's name; default: train-<now>")
+    flag("resume", None, str, "continue the run of this name; it must exist")
+    flag("epochs", "8", _at_least(1), "passes over the training rows")
+    flag("batch", "32", _at_least(1), "rows of one step, over all workers together")
+    flag("learning-rate", "0.003", float, "Adam's step size")
+    flag("hidden", "64", _at_least(1), "width of the hidden layer")
+    flag("seed", "0", int, "of weights and shuffles; the same seed gives the same result")
+    flag("checkpoint-every", "1", _at_least(1), "epochs between checkpoints; a preemption makes one at once")
+    flag("keep-checkpoints", "3", _at_least(2), "how many to keep; two at least, so that one may be corrupt")
+    flag("max-failures", "3", _at_least(0), "worker or node losses to survive")
+    parser.add_argument("--worker-logs", action="store_true", help="show what workers print")
+    parsed = parser.parse_args(arguments)
+    if parsed.profile not in PROFILES:
+        parser.error(f"there is no profile {parsed.profile!r}; choose from {', '.join(PROFILES)}")
+    if not parsed.storage:
+        parser.error("say where checkpoints go: --storage s3://bucket/prefix or a path that every node mounts")
+    if parsed.run and parsed.resume:
+        parser.error("--run starts or continues a run, --resume continues one that exists: give one of them")
+    return parsed
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command line; 0 when training finished."""
+    flags = parse(arguments, dict(os.environ))
+    name = flags.resume or flags.run or f"train-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    try:
+        if flags.resume and not open_storage(flags.storage).child(name).names():
+            raise StorageError(f"there is no run {name!r} to resume in {flags.storage}")
+        settings = Settings(
+            run=name,
+            storage=flags.storage,
+            epochs=flags.epochs,
+            batch=flags.batch,
+            learning_rate=flags.learning_rate,
+            hidden=flags.hidden,
+            seed=flags.seed,
+            checkpoint_every=flags.checkpoint_every,
+        )
+        placement = Placement(flags.workers, flags.max_failures, flags.keep_checkpoints, flags.worker_logs)
+        fit(settings, PROFILES[flags.profile], placement)
+    except StorageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _at_least(least: int):
+    def number(text: str) -> int:
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text} is less than {least}")
+        return int(text)
+
+    return number
+
+
+def _workers(text: str) -> int | tuple[int, int]:
+    least, _, most = text.partition(":")
+    try:
+        workers = (int(least), int(most)) if most else int(least)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a count nor LEAST:MOST") from error
+    if not (workers >= 0 if isinstance(workers, int) else 1 <= workers[0] < workers[1]):
+        raise argparse.ArgumentTypeError(f"{text}: LEAST is 1 or more and below MOST; a count is 0 or more")
+    return workers
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

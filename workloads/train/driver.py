@@ -1,0 +1,54 @@
+"""A training run from its first check to its last line, on a Ray cluster or inside this process."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from workloads.storage import check, open_storage
+from workloads.train.settings import Placement, Profile, Settings
+
+Say = Callable[[dict[str, Any]], None]
+"""What takes a row of metrics or an event."""
+
+
+def print_row(row: dict[str, Any]) -> None:
+    """One JSON object on one line, flushed, so that a log follower sees it at once."""
+    print(json.dumps(row), flush=True)
+
+
+def fit(settings: Settings, profile: Profile, placement: Placement, say: Say = print_row) -> dict[str, Any]:
+    """Train to the last epoch; every row goes to `say` as it happens. Returns the last one.
+
+    Continues where the newest whole checkpoint of the run left off, whatever ended the run before.
+    Raises StorageError before anything starts, and Ray Train's TrainingFailedError after `max_failures`.
+    """
+    began = time.monotonic()
+    storage = open_storage(settings.storage)
+    check(storage)
+    for variable, value in profile.environment().items():
+        os.environ.setdefault(variable, value)
+    if placement.workers == 0:
+        outcome = _fit_here(replace(settings, in_process=True), say)
+    else:
+        from workloads.train.on_ray import fit_on_ray
+
+        outcome = fit_on_ray(settings, profile, placement, say)
+    final = {
+        "event": "finished",
+        "run": settings.run,
+        **outcome,
+        "seconds": round(time.monotonic() - began, 1),
+        "checkpoint": f"{storage.child(settings.run).uri}/{outcome['checkpoint']}",
+    }
+    say(final)
+    return final
+
+
+def _fit_here(settings: Settings, say: Say) -> dict[str, Any]:
+    from workloads.train.loop import train_worker
+    from workloads.train.on_ray import fit_in_process
+
+    return fit_in_process(lambda: train_worker(settings, say))
