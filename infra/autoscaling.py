@@ -35,13 +35,12 @@ class Karpenter(pulumi.ComponentResource):
             managed=[aws.managed(policy) for policy in NODE_POLICIES],
             opts=self._child,
         )
-        after_cluster = ResourceOptions(parent=self, depends_on=cluster.node_addons)
         entry = eks.AccessEntry(
             node_role_name,
             cluster_name=cluster.name,
             principal_arn=node_role.arn,
             type="EC2_LINUX",
-            opts=after_cluster,
+            opts=ResourceOptions(parent=self, depends_on=cluster.node_addons),
         )
         controller = PodRole(
             f"{name}-karpenter",
@@ -55,7 +54,8 @@ class Karpenter(pulumi.ComponentResource):
                     aws, name, node_role=node_role_name, queue_arn=aws.arn("sqs", name)
                 ).items()
             },
-            opts=after_cluster,
+            after=cluster.node_addons,
+            opts=self._child,
         )
         kubernetes = cluster.kubernetes
         crds = Release(

@@ -24,7 +24,6 @@ class Cluster(pulumi.ComponentResource):
     name: str
     version: str
     endpoint: Output[str]
-    certificate_authority: Output[str]
     security_group_id: Output[str]
     kubeconfig: Output[str]
     kubernetes: pulumi_kubernetes.Provider
@@ -82,7 +81,6 @@ class Cluster(pulumi.ComponentResource):
             opts=ResourceOptions(parent=self, depends_on=[logs]),
         )
         self.endpoint = self._cluster.core["endpoint"]
-        self.certificate_authority = self._cluster.core["cluster"]["certificate_authority"]["data"]
         self.security_group_id = self._cluster.cluster_security_group_id
         self.kubeconfig = self._cluster.kubeconfig_json
         entries = [entry for access in settings.access.items() for entry in self._access(aws, *access)]

@@ -53,8 +53,10 @@ class PodRole(pulumi.ComponentResource):
         service_account: str,
         managed: Sequence[str] = (),
         policies: Mapping[str, Input[str]] | None = None,
+        after: Sequence[pulumi.Resource],
         opts: ResourceOptions | None = None,
     ) -> None:
+        """`after` is what the association waits for, the cluster; the role itself waits for nothing."""
         super().__init__("rayeks:infra:PodRole", name, None, opts)
         role = Role(
             name,
@@ -69,7 +71,7 @@ class PodRole(pulumi.ComponentResource):
             namespace=namespace,
             service_account=service_account,
             role_arn=role.arn,
-            opts=ResourceOptions(parent=self),
+            opts=ResourceOptions(parent=self, depends_on=[*after, role]),
         )
         self.arn = role.arn
         self.register_outputs({"arn": self.arn})

@@ -46,8 +46,8 @@ def node_class(
     """The spec of the pool's EC2NodeClass.
 
     `role` (a name) and `security_group` (an id) may be Pulumi outputs; `placement_group` is the EC2 name of the group,
-    where the pool has one. Encrypted gp3 roots, IMDSv2 with one hop, and the AMI pinned by alias, so that a release never
-    drifts nodes by itself.
+    where the pool has one. Encrypted gp3 roots, IMDSv2 with one hop, and the AMI pinned by alias, so that a release
+    never drifts nodes by itself.
     """
     spec: Object = {
         "role": role,

@@ -65,7 +65,8 @@ class Tenants(pulumi.ComponentResource):
                     )
                     for key in storage.buckets
                 },
-                opts=ResourceOptions(parent=self, depends_on=cluster.node_addons),
+                after=cluster.node_addons,
+                opts=ResourceOptions(parent=self),
             )
         self.register_outputs({})
 

@@ -197,7 +197,11 @@ def _system(group: NodeGroup) -> bool:
 def _zones_known(path: str, zones: tuple[str, ...], network: Network) -> Iterator[Problem]:
     for index, zone in enumerate(zones):
         if zone not in network.zones:
-            yield Problem(f"{path}[{index}]", f"{zone} is not one of network.zones", f"use {', '.join(network.zones)}")
+            yield _unknown_zone(f"{path}[{index}]", zone, network)
+
+
+def _unknown_zone(path: str, zone: str, network: Network) -> Problem:
+    return Problem(path, f"{zone} is not one of network.zones", f"use {', '.join(network.zones)}")
 
 
 def _type_offered(path: str, kind: str, region: str, zones: tuple[str, ...]) -> Iterator[Problem]:
@@ -212,7 +216,8 @@ def _type_offered(path: str, kind: str, region: str, zones: tuple[str, ...]) -> 
 def _train_pool(
     path: str, pool: GpuTrainPool, region: str, network: Network, groups: dict[str, PlacementGroup]
 ) -> Iterator[Problem]:
-    yield from _zones_known(f"{path}.zone", (pool.zone,), network)
+    if pool.zone not in network.zones:
+        yield _unknown_zone(f"{path}.zone", pool.zone, network)
     yield from _type_offered(f"{path}.instance_type", pool.instance_type, region, (pool.zone,))
     known = instances.facts(pool.instance_type)
     if known and known.gpus == 0:

@@ -1,0 +1,94 @@
+"""Typed pools become the NodePools and EC2NodeClasses that the platform promises its jobs."""
+
+import pytest
+
+from infra import karpenter
+from infra.config import parse
+from infra.contract import POOLS
+
+
+@pytest.fixture
+def pools(values):
+    return parse(values).pools
+
+
+def spec_of(pools, name):
+    return karpenter.node_pool(name, pools[name])["template"]["spec"]
+
+
+def requirement(pools, name, key):
+    return [r for r in karpenter.requirements(pools[name]) if r["key"] == key]
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_a_pool_carries_the_labels_and_taints_that_its_jobs_rely_on(pools, name):
+    made = karpenter.node_pool(name, pools[name])
+    assert made["template"]["metadata"]["labels"] == POOLS[name].node_selector()
+    tolerated = {toleration["key"] for toleration in POOLS[name].tolerations()}
+    assert {taint["key"] for taint in made["template"]["spec"]["taints"]} == tolerated
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_every_pool_has_limits_a_drain_limit_and_never_consolidates_running_nodes(pools, name):
+    made = karpenter.node_pool(name, pools[name])
+    assert made["limits"]["cpu"]
+    assert made["template"]["spec"]["terminationGracePeriod"]
+    assert made["disruption"]["consolidationPolicy"] == "WhenEmpty"
+
+
+def test_heads_run_on_demand_in_a_pool_of_their_own(pools):
+    assert requirement(pools, "ray-head", "karpenter.sh/capacity-type")[0]["values"] == ["on-demand"]
+    assert [taint["key"] for taint in spec_of(pools, "ray-head")["taints"]] == ["ray.io/head"]
+
+
+def test_cpu_workers_bound_their_machines_and_keep_spot_diversity(pools):
+    family = requirement(pools, "ray-cpu", "karpenter.k8s.aws/instance-family")[0]
+    assert family["minValues"] == 5
+    bounds = requirement(pools, "ray-cpu", "karpenter.k8s.aws/instance-cpu")
+    assert {(b["operator"], *b["values"]) for b in bounds} == {("Gte", "4"), ("Lte", "32")}
+
+
+def test_a_cpu_pool_never_buys_a_gpu(pools):
+    for name in ("ray-head", "ray-cpu", "ray-data"):
+        assert requirement(pools, name, "karpenter.k8s.aws/instance-gpu-count")[0]["operator"] == "DoesNotExist"
+
+
+def test_a_training_pool_is_one_type_in_one_zone_and_is_not_disturbed(pools):
+    made = karpenter.node_pool("ray-gpu-train", pools["ray-gpu-train"])
+    assert requirement(pools, "ray-gpu-train", "node.kubernetes.io/instance-type")[0]["values"] == ["p5.48xlarge"]
+    assert requirement(pools, "ray-gpu-train", "topology.kubernetes.io/zone")[0]["values"] == ["us-west-2b"]
+    assert {"nodes": "0", "reasons": ["Drifted", "Underutilized"]} in made["disruption"]["budgets"]
+    assert made["template"]["spec"]["expireAfter"] == "Never"
+
+
+def test_a_training_node_class_selects_its_placement_group_and_every_efa_card(pools):
+    made = karpenter.node_class(
+        pools["ray-gpu-train"], cluster="c", role="r", security_group="sg-1", tags={}, placement_group="c-train"
+    )
+    assert made["placementGroupSelector"] == {"name": "c-train"}
+    interfaces = made["networkInterfaces"]
+    assert sum(i["interfaceType"] == "efa-only" for i in interfaces) == 32
+    assert [i for i in interfaces if i["interfaceType"] == "interface"] == [
+        {"networkCardIndex": 0, "deviceIndex": 0, "interfaceType": "interface"}
+    ]
+    assert len({(i["networkCardIndex"], i["deviceIndex"]) for i in interfaces}) == len(interfaces)
+
+
+@pytest.mark.parametrize(("kind", "efa"), [("g6.12xlarge", 0), ("g6e.48xlarge", 4), ("p5en.48xlarge", 16)])
+def test_the_interface_layout_follows_the_cards_that_ec2_reports(kind, efa):
+    layout = karpenter.efa_interfaces(kind)
+    assert sum(i["interfaceType"] == "efa-only" for i in layout) == efa
+
+
+def test_gpu_and_data_nodes_put_scratch_on_nvme(pools):
+    for name, pool in pools.items():
+        made = karpenter.node_class(pool, cluster="c", role="r", security_group="sg-1", tags={})
+        assert ("instanceStorePolicy" in made) == (name in ("ray-data", "ray-gpu-infer", "ray-gpu-train"))
+
+
+def test_roots_are_encrypted_and_metadata_needs_a_token(pools):
+    for pool in pools.values():
+        made = karpenter.node_class(pool, cluster="c", role="r", security_group="sg-1", tags={})
+        assert made["blockDeviceMappings"][0]["ebs"]["encrypted"] is True
+        assert made["metadataOptions"]["httpTokens"] == "required"
+        assert made["amiSelectorTerms"][0]["alias"] != "al2023@latest"
