@@ -3,6 +3,7 @@
 The signatures are those of sdk/go/common/resource/{sig/sig,plugin/rpc}.go in pulumi/pulumi.
 """
 
+import json
 import os
 import signal
 import sys
@@ -46,6 +47,8 @@ pb: Any = struct_pb2  # protobuf ships no type stubs
 Empty: Any = empty_pb2.__dict__["Empty"]
 MESSAGE_BYTES = 400 * 1024 * 1024
 ENGINE_POLL_S = 0.5
+ENGINE_GONE_S = 8.0
+JOURNAL = "RAYEKS_JOURNAL"
 
 
 class _Unknown:
@@ -119,9 +122,7 @@ def _unmarshal_struct(struct: Any, keep_secrets: bool) -> Any:
         return Secret(inner) if keep_secrets and "secret" in fields and fields["secret"].bool_value else inner
     if signature == RESOURCE:
         return _unmarshal_value(fields["id"], keep_secrets) if "id" in fields else fields["urn"].string_value
-    raise UserError(
-        f"a value of kind {signature} (an asset or archive) is not supported by the local providers"
-    )
+    raise UserError(f"a value of kind {signature} (an asset or archive) is not supported by the local providers")
 
 
 def secret_keys(struct: Any) -> set[str]:
@@ -207,9 +208,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """Show `message` beside the resource `urn`; ephemeral ones only while the operation runs."""
         if self._engine is None:
             return
-        request = engine_pb2.LogRequest(
-            severity=engine_pb2.INFO, message=message, urn=urn, ephemeral=ephemeral
-        )
+        request = engine_pb2.LogRequest(severity=engine_pb2.INFO, message=message, urn=urn, ephemeral=ephemeral)
         try:
             self._engine.Log(request, timeout=5)
         except grpc.RpcError:
@@ -223,9 +222,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Handshake(self, request, context):  # noqa: N802
         self._connect(request.engine_address)
-        return provider_pb2.ProviderHandshakeResponse(
-            accept_secrets=True, supports_autonaming_configuration=True
-        )
+        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True, supports_autonaming_configuration=True)
 
     def Attach(self, request, context):  # noqa: N802
         self._connect(request.address)
@@ -236,7 +233,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=request.news, failures=check_failures(failures))
 
     def DiffConfig(self, request, context):  # noqa: N802
-        old, new = unmarshal(request.oldInputs), unmarshal(request.news)
+        old, new = unmarshal(request.old_inputs), unmarshal(request.news)
         changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
         some = provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
         replaces = [key for key in changed if key in self.replacing_config()]
@@ -270,6 +267,26 @@ class _Errors(grpc.ServerInterceptor):
         )
 
 
+class _Journal(grpc.ServerInterceptor):
+    """Notes each creation in the file `RAYEKS_JOURNAL` before the engine hears of it, which may die meanwhile."""
+
+    def intercept_service(self, continuation, handler_call_details):
+        handler = continuation(handler_call_details)
+        path = os.environ.get(JOURNAL)
+        if handler is None or path is None or not handler_call_details.method.endswith("/Create"):
+            return handler
+
+        def create(request: Any, context: grpc.ServicerContext) -> Any:
+            response = handler.unary_unary(request, context)
+            if not request.preview:
+                line = json.dumps({"urn": request.urn, "id": response.id}) + "\n"
+                with open(path, "a") as journal:
+                    journal.write(line)
+            return response
+
+        return grpc.unary_unary_rpc_method_handler(create, handler.request_deserializer, handler.response_serializer)
+
+
 def _guarded(
     method: Callable[[Any, grpc.ServicerContext], Any],
 ) -> Callable[[Any, grpc.ServicerContext], Any]:
@@ -285,9 +302,7 @@ def _guarded(
         except Exception as error:
             if context.code() is None:
                 traceback.print_exc()
-                context.abort(
-                    grpc.StatusCode.INTERNAL, f"fault in the provider: {type(error).__name__}: {error}"
-                )
+                context.abort(grpc.StatusCode.INTERNAL, f"fault in the provider: {type(error).__name__}: {error}")
             raise
 
     return call
@@ -313,13 +328,14 @@ def engine_address() -> str | None:
 
 def serve(provider: Provider, *, workers: int = 32) -> None:
     """Serve on a free loopback port, print it for the engine, and end when that engine is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the engine calls Cancel
+    # The engine's farewell: it keeps plugins in process groups of their own, so a person's Ctrl-C is never this one.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(0))
     engine = os.getppid()
     options = [
         ("grpc.max_receive_message_length", MESSAGE_BYTES),
         ("grpc.max_send_message_length", MESSAGE_BYTES),
     ]
-    server = grpc.server(ThreadPoolExecutor(workers), options=options, interceptors=[_Errors()])
+    server = grpc.server(ThreadPoolExecutor(workers), options=options, interceptors=[_Errors(), _Journal()])
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
@@ -327,5 +343,5 @@ def serve(provider: Provider, *, workers: int = 32) -> None:
     while os.getppid() == engine:
         time.sleep(ENGINE_POLL_S)
     provider.cancelled.set()
-    server.stop(grace=None)
+    server.stop(grace=ENGINE_GONE_S).wait()  # a creation under way is better finished, and noted, than cut in two
     os._exit(0)
