@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -280,7 +281,7 @@ class _Journal(grpc.ServerInterceptor):
             response = handler.unary_unary(request, context)
             if not request.preview:
                 line = json.dumps({"urn": request.urn, "id": response.id}) + "\n"
-                with open(path, "a") as journal:
+                with Path(path).open("a") as journal:
                     journal.write(line)
             return response
 
