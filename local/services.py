@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from filelock import FileLock, Timeout
 from local.files import write_json
 from local.home import home
 from local.ports import MARK, claim_port, held_by, holder, is_free, mark, marked, taken
+from local.processes import hold_interrupts
 from rayeks.errors import UserError
 
 __all__ = [
@@ -82,9 +82,7 @@ def start(service: Service, *, progress: Progress = print) -> Running:
             progress(f"{service.name}: its arguments changed, starting it again")
             _end(known, grace_s=10.0)
         elif known:
-            progress(
-                f"{service.name} (pid {known.pid}) had died; starting it again, old log: {_older(known.log)}"
-            )
+            progress(f"{service.name} (pid {known.pid}) had died; starting it again, old log: {_older(known.log)}")
             _end(known, grace_s=0.0)
         if service.port is not None and not is_free(service.port):
             _free_own_port(service.name, service.port, progress)
@@ -195,7 +193,7 @@ def _spawn(service: Service) -> Running:
     if log.exists():
         log.replace(_older(log))
     env = os.environ | dict(service.env) | {MARK: mark(service.name)}
-    with _no_interrupt(), log.open("ab") as output:
+    with hold_interrupts(), log.open("ab") as output:
         try:
             child = subprocess.Popen(
                 list(service.argv),
@@ -214,24 +212,6 @@ def _spawn(service: Service) -> Running:
         del record["started"]
         write_json(_record_path(service.name), record)
     return replace(known, started=True)
-
-
-@contextmanager
-def _no_interrupt() -> Generator[None]:
-    """Hold Ctrl-C and SIGTERM back, so that no process lacks a record; hear them after."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    heard: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda number, _frame: heard.append(number)) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
-        for number in heard:
-            signal.raise_signal(number)
 
 
 def _await(known: Running, service: Service, progress: Progress) -> None:
