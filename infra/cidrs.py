@@ -48,3 +48,19 @@ def plan(cidr: IPv4Network, zones: Sequence[str]) -> SubnetPlan:
         public=dict(zip(zones, public, strict=False)),
         private=dict(zip(zones, blocks, strict=False)),
     )
+
+
+def addresses_per_node(pods: int) -> int:
+    """Addresses that a node of so many pods takes from its subnet.
+
+    With prefix delegation the VPC CNI holds whole /28 blocks: enough for the pods, one warm (WARM_PREFIX_TARGET=1),
+    and one address for each of (at most) two interfaces. Host-network pods take none, so this is the upper bound.
+    Source: aws-eks-best-practices, "Prefix mode for Linux".
+    """
+    blocks = -(-pods // 16) + 1
+    return 16 * blocks + 2
+
+
+def nodes_per_zone(plan: SubnetPlan, pods: int) -> dict[str, int]:
+    """How many nodes of so many pods each zone has addresses for."""
+    return {zone: room // addresses_per_node(pods) for zone, room in plan.addresses().items()}

@@ -28,6 +28,10 @@ SHARED_PATH = "/mnt/shared"
 SCRATCH_PATH = "/mnt/scratch"
 """The claims of a tenant (EFS, FSx for Lustre), and where its pods mount them."""
 
+RUN_VARIABLE = "RUN_NAME"
+RESUME_VARIABLE = "RESUME_RUN"
+"""Set by the launcher on every Ray container: the name of a new run, kept through retries, or of one to continue."""
+
 GPU_RESOURCE = "nvidia.com/gpu"
 EFA_RESOURCE = "vpc.amazonaws.com/efa"
 

@@ -120,6 +120,15 @@ def bucket_tls_only(aws: Aws, bucket: str) -> Document:
     )
 
 
+def flow_logs(aws: Aws, log_group: str) -> Document:
+    """Lets VPC flow logs write to their log group, which the stack has made."""
+    arn = aws.arn("logs", f"log-group:{log_group}")
+    return document(
+        allow("DescribeStreams", ["logs:DescribeLogStreams"], [arn, f"{arn}:*"]),
+        allow("WriteStreams", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{arn}:*"]),
+    )
+
+
 def cluster_key(aws: Aws) -> Document:
     """The key policy of the cluster's secrets key: the account's own IAM policies decide."""
     return document(

@@ -1,25 +1,63 @@
-"""The VPC: public and private subnets over the zones, NAT by choice, gateway endpoints."""
+"""The network: a VPC of our own over the zones, or one that is there already, and the security groups of both."""
+
+import json
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Network
 
 import pulumi
 from pulumi import Input, Output, ResourceOptions
-from pulumi_aws import ec2
+from pulumi_aws import cloudwatch, ec2, vpc
 
-from infra import cidrs
-from infra.config.network import Network as Settings
+from infra import cidrs, iam
+from infra.config.network import ExistingNetwork, FlowLogs
+from infra.config.network import Network as OwnNetwork
+from infra.endpoints import Endpoints
+from infra.iam import Aws
+from infra.identity import Role
 from infra.karpenter import DISCOVERY_TAG
 
 
 class Network(pulumi.ComponentResource):
-    """A VPC for one cluster. `depends_on=[network]` waits for routes and NAT, which nodes need and subnets do not."""
+    """Where nodes live. `depends_on=[network]` waits for routes and NAT, which nodes need and subnets do not."""
 
     vpc_id: Output[str]
-    public_subnet_ids: list[Output[str]]
+    cidr: str
     private_subnets: dict[str, Output[str]]
     """Zone → private subnet id."""
+    public_subnets: dict[str, Output[str]]
+    load_balancer_group: Output[str]
+    """The security group of every load balancer: owned by the stack, so that a teardown leaves none behind."""
+    efa_group: Output[str]
+    """Members may exchange anything with each other, as EFA demands; nobody else gets in by it."""
 
-    def __init__(self, name: str, settings: Settings, *, region: str) -> None:
+    def __init__(self, name: str, settings: OwnNetwork | ExistingNetwork, *, aws: Aws) -> None:
         super().__init__("rayeks:infra:Network", name)
-        self._name, self._region = name, region
+        self._name, self.cidr = name, str(settings.cidr)
+        if isinstance(settings, ExistingNetwork):
+            self._adopt(settings)
+        else:
+            self._make(settings, aws)
+        self.load_balancer_group = self._load_balancer_group(settings.load_balancer_cidrs)
+        self.efa_group = self._efa_group()
+        self.register_outputs({"vpc_id": self.vpc_id})
+
+    def _adopt(self, settings: ExistingNetwork) -> None:
+        self.vpc_id = Output.from_input(settings.vpc_id)
+        self.private_subnets = {z: Output.from_input(s) for z, s in settings.private_subnets.items()}
+        self.public_subnets = {z: Output.from_input(s) for z, s in settings.public_subnets.items()}
+        for zone, subnet in settings.private_subnets.items():
+            # Single tags: the subnets' other tags belong to their owner.
+            for key, value in {DISCOVERY_TAG: self._name, "kubernetes.io/role/internal-elb": "1"}.items():
+                ec2.Tag(
+                    f"{self._name}-{zone}-{key.rsplit('/', 1)[-1]}",
+                    resource_id=subnet,
+                    key=key,
+                    value=value,
+                    opts=self._child(),
+                )
+
+    def _make(self, settings: OwnNetwork, aws: Aws) -> None:
+        name = self._name
         plan = cidrs.plan(settings.cidr, settings.zones)
         self._vpc = ec2.Vpc(
             name,
@@ -29,46 +67,45 @@ class Network(pulumi.ComponentResource):
             tags={"Name": name},
             opts=self._child(),
         )
+        self.vpc_id = self._vpc.id
         public = self._subnets("public", plan.public, {"kubernetes.io/role/elb": "1"})
         private = self._subnets("private", plan.private, {"kubernetes.io/role/internal-elb": "1", DISCOVERY_TAG: name})
+        self.private_subnets = {zone: subnet.id for zone, subnet in private.items()}
+        self.public_subnets = {zone: subnet.id for zone, subnet in public.items()}
         internet = ec2.InternetGateway(name, vpc_id=self._vpc.id, tags={"Name": name}, opts=self._child())
         public_table = self._table("public")
         self._default_route("public", public_table, gateway_id=internet.id)
-        public_routes = [self._associate("public", z, s, public_table) for z, s in public.items()]
+        routes = [self._associate("public", zone, subnet, public_table) for zone, subnet in public.items()]
 
-        gateways = {
-            zone: self._nat(zone, public[zone], after=[internet, *public_routes])
-            for zone in (settings.zones if settings.nat == "per_zone" else settings.zones[:1])
-        }
+        gateways = self._gateways(settings, public, after=[internet, *routes])
         tables = {}
         for zone, subnet in private.items():
             tables[zone] = table = self._table(f"private-{zone}")
-            gateway = gateways.get(zone, gateways[settings.zones[0]])
-            self._default_route(f"private-{zone}", table, nat_gateway_id=gateway.id)
+            if gateways:
+                self._default_route(f"private-{zone}", table, nat_gateway_id=gateways[zone].id)
             self._associate("private", zone, subnet, table)
-        for service in settings.gateway_endpoints:
-            ec2.VpcEndpoint(
-                f"{name}-{service}",
-                vpc_id=self._vpc.id,
-                service_name=f"com.amazonaws.{region}.{service}",
-                vpc_endpoint_type="Gateway",
-                route_table_ids=[table.id for table in (*tables.values(), public_table)],
-                tags={"Name": f"{name}-{service}"},
-                opts=self._child(),
-            )
-        self.vpc_id = self._vpc.id
-        self.public_subnet_ids = [subnet.id for subnet in public.values()]
-        self.private_subnets = {zone: subnet.id for zone, subnet in private.items()}
-        self.register_outputs({"vpc_id": self.vpc_id})
+        Endpoints(
+            name,
+            vpc_id=self._vpc.id,
+            cidr=self.cidr,
+            region=aws.region,
+            gateways=settings.gateway_endpoints,
+            interfaces=settings.endpoint_services,
+            route_tables=[table.id for table in (*tables.values(), public_table)],
+            subnets=self.private_subnets,
+            opts=self._child(),
+        )
+        if settings.flow_logs:
+            self._flow_logs(settings.flow_logs, aws)
 
-    def _child(self, depends_on: list[pulumi.Resource] | None = None) -> ResourceOptions:
-        return ResourceOptions(parent=self, depends_on=depends_on or [])
+    def _child(self, depends_on: Sequence[pulumi.Resource] = ()) -> ResourceOptions:
+        return ResourceOptions(parent=self, depends_on=depends_on)
 
-    def _subnets(self, kind: str, plan: dict, tags: dict[str, str]) -> dict[str, ec2.Subnet]:
+    def _subnets(self, kind: str, plan: Mapping[str, IPv4Network], tags: dict[str, str]) -> dict[str, ec2.Subnet]:
         return {
             zone: ec2.Subnet(
                 f"{self._name}-{kind}-{zone}",
-                vpc_id=self._vpc.id,
+                vpc_id=self.vpc_id,
                 cidr_block=str(cidr),
                 availability_zone=zone,
                 map_public_ip_on_launch=False,
@@ -80,7 +117,7 @@ class Network(pulumi.ComponentResource):
 
     def _table(self, kind: str) -> ec2.RouteTable:
         name = f"{self._name}-{kind}"
-        return ec2.RouteTable(name, vpc_id=self._vpc.id, tags={"Name": name}, opts=self._child())
+        return ec2.RouteTable(name, vpc_id=self.vpc_id, tags={"Name": name}, opts=self._child())
 
     def _default_route(self, kind: str, table: ec2.RouteTable, **target: Input[str]) -> None:
         ec2.Route(
@@ -92,18 +129,103 @@ class Network(pulumi.ComponentResource):
         )
 
     def _associate(self, kind: str, zone: str, subnet: ec2.Subnet, table: ec2.RouteTable) -> ec2.RouteTableAssociation:
-        return ec2.RouteTableAssociation(
-            f"{self._name}-{kind}-{zone}", subnet_id=subnet.id, route_table_id=table.id, opts=self._child()
-        )
+        name = f"{self._name}-{kind}-{zone}"
+        return ec2.RouteTableAssociation(name, subnet_id=subnet.id, route_table_id=table.id, opts=self._child())
 
-    def _nat(self, zone: str, subnet: ec2.Subnet, *, after: list[pulumi.Resource]) -> ec2.NatGateway:
+    def _gateways(
+        self, settings: OwnNetwork, public: dict[str, ec2.Subnet], after: list[pulumi.Resource]
+    ) -> dict[str, ec2.NatGateway]:
+        """Zone → the NAT gateway that its private subnet leaves by."""
+        match settings.nat:
+            case "none":
+                return {}
+            case "regional":
+                regional = ec2.NatGateway(
+                    f"{self._name}-nat",
+                    availability_mode="regional",
+                    vpc_id=self.vpc_id,
+                    tags={"Name": f"{self._name}-nat"},
+                    opts=self._child(after),
+                )
+                return dict.fromkeys(settings.zones, regional)
+            case "single":
+                return dict.fromkeys(settings.zones, self._nat(settings.zones[0], public, after))
+            case "per_zone":
+                return {zone: self._nat(zone, public, after) for zone in settings.zones}
+
+    def _nat(self, zone: str, public: dict[str, ec2.Subnet], after: list[pulumi.Resource]) -> ec2.NatGateway:
         name = f"{self._name}-nat-{zone}"
-        # An address can only be released after the gateway of the VPC let go of it.
-        address = ec2.Eip(name, domain="vpc", tags={"Name": name}, opts=self._child(depends_on=after[:1]))
+        # The gateway of the VPC goes last: AWS refuses to detach it while an address is mapped through it.
+        address = ec2.Eip(name, domain="vpc", tags={"Name": name}, opts=self._child(after[:1]))
         return ec2.NatGateway(
             name,
             allocation_id=address.allocation_id,
-            subnet_id=subnet.id,
+            subnet_id=public[zone].id,
             tags={"Name": name},
-            opts=self._child(depends_on=after),
+            opts=self._child(after),
+        )
+
+    def _security_group(self, purpose: str, description: str) -> ec2.SecurityGroup:
+        name = f"{self._name}-{purpose}"
+        return ec2.SecurityGroup(
+            name, name=name, description=description, vpc_id=self.vpc_id, tags={"Name": name}, opts=self._child()
+        )
+
+    def _load_balancer_group(self, allowed: Sequence[IPv4Network]) -> Output[str]:
+        group = self._security_group("load-balancer", "HTTPS to load balancers, and from them to the VPC")
+        for source in (self.cidr, *map(str, allowed)):
+            vpc.SecurityGroupIngressRule(
+                f"{self._name}-load-balancer-{source}",
+                security_group_id=group.id,
+                description=f"HTTPS from {source}",
+                cidr_ipv4=source,
+                ip_protocol="tcp",
+                from_port=443,
+                to_port=443,
+                opts=self._child(),
+            )
+        vpc.SecurityGroupEgressRule(
+            f"{self._name}-load-balancer",
+            security_group_id=group.id,
+            description="To pods and nodes",
+            cidr_ipv4=self.cidr,
+            ip_protocol="-1",
+            opts=self._child(),
+        )
+        return group.id
+
+    def _efa_group(self) -> Output[str]:
+        group = self._security_group("efa", "EFA: members exchange anything with each other")
+        # EFA bypasses the kernel, and works only where the group allows all traffic to itself both ways.
+        for kind, rule in {"in": vpc.SecurityGroupIngressRule, "out": vpc.SecurityGroupEgressRule}.items():
+            rule(
+                f"{self._name}-efa-{kind}",
+                security_group_id=group.id,
+                description="All traffic between members",
+                referenced_security_group_id=group.id,
+                ip_protocol="-1",
+                opts=self._child(),
+            )
+        return group.id
+
+    def _flow_logs(self, settings: FlowLogs, aws: Aws) -> None:
+        name = f"{self._name}-flow-logs"
+        logs = cloudwatch.LogGroup(
+            name, name=f"/aws/vpc/{self._name}", retention_in_days=settings.retention_days, opts=self._child()
+        )
+        role = Role(
+            name,
+            trust=iam.trust("vpc-flow-logs.amazonaws.com"),
+            policies={"write": json.dumps(iam.flow_logs(aws, f"/aws/vpc/{self._name}"))},
+            opts=self._child(),
+        )
+        ec2.FlowLog(
+            name,
+            vpc_id=self.vpc_id,
+            traffic_type=settings.traffic,
+            log_destination=logs.arn,
+            iam_role_arn=role.arn,
+            max_aggregation_interval=600,
+            tags={"Name": name},
+            opts=self._child([role]),
         )

@@ -15,7 +15,7 @@ from infra.tenancy import Tenants
 platform = load()
 name, aws = platform.name, platform.aws
 
-network = Network(name, platform.network, region=platform.region)
+network = Network(name, platform.network, aws=aws)
 storage = Storage(name, platform.storage, aws=aws)
 cluster = Cluster(name, platform.cluster, network=network, aws=aws)
 node_groups = NodeGroups(name, platform.node_groups, cluster=cluster, network=network, aws=aws)

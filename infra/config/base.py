@@ -1,6 +1,6 @@
 """The base of every configuration slice, and the small types that several of them share."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -26,3 +26,8 @@ Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|[KMGT
 
 Duration = Annotated[str, StringConstraints(pattern=r"^([0-9]+(s|m|h))+$|^Never$")]
 """A Go duration, such as `90s` or `720h`, or `Never`."""
+
+LogRetention = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288
+]
+"""Days that CloudWatch Logs can keep a log group for; any other number is refused by AWS."""

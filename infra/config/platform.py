@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from infra.config.base import AccountId, Name, Region, Slice
 from infra.config.cluster import Cluster, NodeGroup
-from infra.config.network import Network
+from infra.config.network import AnyNetwork
 from infra.config.pools import PlacementGroup, Pool
 from infra.config.rules import RULES, Problem
 from infra.config.storage import Storage
@@ -26,7 +26,7 @@ class Platform(Slice):
     account: AccountId
     tags: dict[str, str] = {}
     """The stack's default tags, for what AWS resources launch by themselves (Karpenter's instances)."""
-    network: Network
+    network: AnyNetwork
     cluster: Cluster
     node_groups: dict[Name, NodeGroup]
     placement_groups: dict[Name, PlacementGroup] = {}
@@ -129,7 +129,7 @@ def _problem(path: str, detail: Any) -> Problem:
 
 def _is_union_tag(step: int | str, detail: Any) -> bool:
     """Pydantic puts a discriminated union's tag into the path; the stack file has no such key."""
-    return isinstance(step, str) and step.startswith("ray-") and detail["loc"][0] == step
+    return detail["loc"][0] == step and (step in ("own", "existing") or str(step).startswith("ray-"))
 
 
 def _without(value: Any, places: list[tuple[int | str, ...]]) -> Any:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
-from infra import cidrs, instances
+from infra import cidrs, instances, sizing
 from infra.config.cluster import Cluster, NodeGroup
-from infra.config.network import Network
+from infra.config.network import PRIVATE_ENDPOINTS, AnyNetwork, Network
 from infra.config.pools import GpuInferPool, GpuTrainPool, PlacementGroup, Pool, _Flexible
 from infra.config.storage import Storage
 from infra.config.tenants import Samples, Tenant
@@ -41,11 +41,12 @@ def rule(function: Rule) -> Rule:
 
 
 @rule
-def network_has_room(network: Network, cluster: Cluster) -> Iterator[Problem]:
-    try:
-        cidrs.plan(network.cidr, network.zones)
-    except ValueError as error:
-        yield Problem("network.cidr", str(error))
+def network_has_room(network: AnyNetwork, cluster: Cluster) -> Iterator[Problem]:
+    if isinstance(network, Network):
+        try:
+            cidrs.plan(network.cidr, network.zones)
+        except ValueError as error:
+            yield Problem("network.cidr", str(error))
     if network.cidr.overlaps(cluster.service_cidr):
         yield Problem(
             "network.cidr",
@@ -58,10 +59,43 @@ def network_has_room(network: Network, cluster: Cluster) -> Iterator[Problem]:
 
 
 @rule
-def zones_are_of_the_region(region: str, network: Network) -> Iterator[Problem]:
+def a_network_without_nat_has_endpoints(network: AnyNetwork) -> Iterator[Problem]:
+    if isinstance(network, Network) and network.nat == "none":
+        missing = [name for name in PRIVATE_ENDPOINTS if name not in network.endpoint_services]
+        if missing:
+            yield Problem(
+                "network.nat", f"without NAT, nodes cannot reach {', '.join(missing)}", "interface_endpoints: private"
+            )
+        if "s3" not in network.gateway_endpoints:
+            yield Problem("network.gateway_endpoints", "without NAT, images come through the s3 endpoint", "add s3")
+
+
+@rule
+def every_zone_has_room_for_its_nodes(
+    network: AnyNetwork, node_groups: dict[str, NodeGroup], pools: dict[str, Pool]
+) -> Iterator[Problem]:
+    if not isinstance(network, Network):
+        return
+    try:
+        room = cidrs.nodes_per_zone(cidrs.plan(network.cidr, network.zones), network.pods_per_node)
+    except ValueError:
+        return  # network_has_room says so
+    wanted = sizing.nodes_per_zone(network.zones, node_groups, pools)
+    zone = max(wanted, key=lambda zone: wanted[zone] - room[zone])
+    if wanted[zone] > room[zone]:
+        yield Problem(
+            "network.cidr",
+            f"{zone} has addresses for {room[zone]} nodes of {network.pods_per_node} pods, and the pools and node "
+            f"groups may grow to {wanted[zone]} there",
+            "use a larger range, or lower the pools' limits",
+        )
+
+
+@rule
+def zones_are_of_the_region(region: str, network: AnyNetwork) -> Iterator[Problem]:
     known = instances.zones(region)
     for index, zone in enumerate(network.zones):
-        path = f"network.zones[{index}]"
+        path = f"network.zones[{index}]" if isinstance(network, Network) else f"network.private_subnets.{zone}"
         if network.zones.index(zone) != index:
             yield Problem(path, f"{zone} is listed twice")
         elif not zone.startswith(region):
@@ -108,7 +142,7 @@ def access_entries_grant_something(cluster: Cluster) -> Iterator[Problem]:
 
 
 @rule
-def node_groups_can_be_made(region: str, network: Network, node_groups: dict[str, NodeGroup]) -> Iterator[Problem]:
+def node_groups_can_be_made(region: str, network: AnyNetwork, node_groups: dict[str, NodeGroup]) -> Iterator[Problem]:
     if not any(not group.taints or _system(group) for group in node_groups.values()):
         yield Problem("node_groups", "none can run the cluster's own controllers", "add an untainted CPU group")
     for name, group in node_groups.items():
@@ -128,7 +162,7 @@ def node_groups_can_be_made(region: str, network: Network, node_groups: dict[str
 
 @rule
 def pools_can_launch(
-    region: str, network: Network, pools: dict[str, Pool], placement_groups: dict[str, PlacementGroup]
+    region: str, network: AnyNetwork, pools: dict[str, Pool], placement_groups: dict[str, PlacementGroup]
 ) -> Iterator[Problem]:
     if not any(pool.kind == RAY_HEAD.name for pool in pools.values()):
         yield Problem("pools", f"no pool of kind {RAY_HEAD.name}", "every Ray cluster needs a head")
@@ -194,13 +228,13 @@ def _system(group: NodeGroup) -> bool:
     return all(taint.key == "CriticalAddonsOnly" for taint in group.taints)
 
 
-def _zones_known(path: str, zones: tuple[str, ...], network: Network) -> Iterator[Problem]:
+def _zones_known(path: str, zones: tuple[str, ...], network: AnyNetwork) -> Iterator[Problem]:
     for index, zone in enumerate(zones):
         if zone not in network.zones:
             yield _unknown_zone(f"{path}[{index}]", zone, network)
 
 
-def _unknown_zone(path: str, zone: str, network: Network) -> Problem:
+def _unknown_zone(path: str, zone: str, network: AnyNetwork) -> Problem:
     return Problem(path, f"{zone} is not one of network.zones", f"use {', '.join(network.zones)}")
 
 
@@ -214,7 +248,7 @@ def _type_offered(path: str, kind: str, region: str, zones: tuple[str, ...]) -> 
 
 
 def _train_pool(
-    path: str, pool: GpuTrainPool, region: str, network: Network, groups: dict[str, PlacementGroup]
+    path: str, pool: GpuTrainPool, region: str, network: AnyNetwork, groups: dict[str, PlacementGroup]
 ) -> Iterator[Problem]:
     if pool.zone not in network.zones:
         yield _unknown_zone(f"{path}.zone", pool.zone, network)

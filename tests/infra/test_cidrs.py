@@ -44,3 +44,13 @@ def test_a_range_too_small_names_the_smallest_that_would_do():
     with pytest.raises(ValueError, match="use a /22 or larger"):
         cidrs.plan(IPv4Network("10.0.0.0/23"), ZONES[:3])
     cidrs.plan(IPv4Network("10.0.0.0/22"), ZONES[:3])
+
+
+@pytest.mark.parametrize(("pods", "addresses"), [(16, 34), (17, 50), (110, 130)])
+def test_a_node_takes_whole_prefixes_and_keeps_one_warm(pods, addresses):
+    assert cidrs.addresses_per_node(pods) == addresses
+
+
+def test_the_planner_says_how_many_nodes_a_zone_holds():
+    plan = cidrs.plan(IPv4Network("10.0.0.0/16"), ZONES[:3])
+    assert set(cidrs.nodes_per_zone(plan, 16).values()) == {481}

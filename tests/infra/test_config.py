@@ -71,6 +71,9 @@ def test_the_report_counts_the_mistakes_and_says_that_nothing_was_created(change
         ("network.zones", ["us-west-2a", "us-west-2a"], "network.zones[1]", "twice"),
         ("network.zones", ["us-west-2a", "us-east-1a"], "network.zones[1]", "not a zone of us-west-2"),
         ("network.zones", ["us-west-2a"], "network.zones", "at least 2"),
+        ("network.nat", "none", "network.nat", "without NAT, nodes cannot reach"),
+        ("network.cidr", "10.0.0.0/20", "network.cidr", "may grow to"),
+        ("network.vpc_id", "vpc-0123456789abcdef0", "network.zones", "is not a known key"),
         ("cluster.version", "1.33", "cluster.version", "left standard support"),
         ("cluster.access", {"ops": {"principal": "arn:aws:iam::1:role/x"}}, "cluster.access.ops", "grants nothing"),
         ("cluster.access", {"ops": {"role": "admin"}}, "cluster.access.ops.principal", "is missing"),
@@ -111,3 +114,17 @@ def test_prod_must_be_protected_from_deletion(changed):
 def test_gpu_workers_beyond_the_tenants_quota_are_refused(values):
     values["samples"]["train"] |= {"pool": "ray-gpu-train", "workers": 16}
     assert "quota of 8 GPUs" in mistakes(values)["samples.train.workers"]
+
+
+def test_a_network_that_is_there_already_is_taken_as_it_is(changed):
+    existing = {
+        "vpc_id": "vpc-0123456789abcdef0",
+        "cidr": "10.0.0.0/16",
+        "private_subnets": {"us-west-2a": "subnet-0123456789abcdef0", "us-west-2b": "subnet-0123456789abcdef1"},
+    }
+    assert parse(changed("network", existing)).network.zones == ("us-west-2a", "us-west-2b")
+
+
+def test_a_private_network_brings_every_endpoint_that_a_cluster_calls(values):
+    values["network"] |= {"nat": "none", "interface_endpoints": "private"}
+    assert "eks-auth" in parse(values).network.endpoint_services

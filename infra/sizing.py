@@ -1,0 +1,40 @@
+"""How large a stack may grow: nodes by pool and zone at the limits of its configuration. Pure arithmetic."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from infra import instances
+from infra.config.cluster import NodeGroup
+from infra.config.pools import GpuInferPool, GpuTrainPool, Pool
+
+
+def pool_nodes(pool: Pool) -> int:
+    """The most nodes a pool can have: its limits over the smallest machine that it may launch."""
+    if isinstance(pool, GpuTrainPool):
+        known = instances.facts(pool.instance_type)
+        return math.ceil(pool.limits.cpu / known.vcpus) if known else 0
+    if isinstance(pool, GpuInferPool):
+        return pool.limits.gpus
+    return math.ceil(pool.limits.cpu / pool.min_vcpus)
+
+
+def nodes_per_zone(
+    zones: Sequence[str], node_groups: Mapping[str, NodeGroup], pools: Mapping[str, Pool]
+) -> dict[str, int]:
+    """Zone → the nodes it must have room for.
+
+    What is pinned to a zone counts there in full. What may use several is shared evenly among them less one, so
+    that the rest still hold it all when a zone fails.
+    """
+    wanted = dict.fromkeys(zones, 0)
+
+    def share(nodes: int, among: Sequence[str]) -> None:
+        for zone in among:
+            if zone in wanted:
+                wanted[zone] += math.ceil(nodes / max(1, len(among) - 1))
+
+    for group in node_groups.values():
+        share(group.max, group.zones or zones)
+    for pool in pools.values():
+        share(pool_nodes(pool), (pool.zone,) if isinstance(pool, GpuTrainPool) else pool.zones or zones)
+    return wanted
