@@ -336,7 +336,8 @@ def serve(provider: Provider, *, workers: int = 32) -> None:
         ("grpc.max_receive_message_length", MESSAGE_BYTES),
         ("grpc.max_send_message_length", MESSAGE_BYTES),
     ]
-    server = grpc.server(ThreadPoolExecutor(workers), options=options, interceptors=[_Errors(), _Journal()])
+    pool = ThreadPoolExecutor(workers)
+    server = grpc.server(pool, options=options, interceptors=[_Errors(), _Journal()])
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
@@ -344,5 +345,8 @@ def serve(provider: Provider, *, workers: int = 32) -> None:
     while os.getppid() == engine:
         time.sleep(ENGINE_POLL_S)
     provider.cancelled.set()
-    server.stop(grace=ENGINE_GONE_S).wait()  # a creation under way is better finished, and noted, than cut in two
+    # A creation under way is better finished, and noted, than cut in two; gRPC does not wait for it, its caller is gone.
+    threading.Timer(ENGINE_GONE_S, os._exit, (1,)).start()
+    server.stop(grace=None)
+    pool.shutdown(cancel_futures=True)
     os._exit(0)
