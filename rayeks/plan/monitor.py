@@ -59,6 +59,13 @@ class Monitor(MockMonitor):
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
         """Records a resource (and what a remote component makes of itself) and answers with its outputs."""
+        try:
+            return self._registered(request)
+        except Exception as error:
+            error.add_note(f"{_source(request)} ({request.type} {request.name!r})")
+            raise
+
+    def _registered(self, request: Any) -> Any:
         key = urn(self.stack, self.project, request.parent or None, request.type, request.name)
         inputs = decode(request.object)
         resource = Resource(
