@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ __all__ = [
     "recorded",
     "running",
     "start",
+    "start_all",
     "stop",
 ]
 
@@ -73,26 +74,32 @@ def start(service: Service, *, progress: Progress = print) -> Running:
     UserError when its port is a stranger's, when it ends by itself, or when it is not ready within
     `timeout_s` seconds; it is stopped then, and also when the caller is interrupted meanwhile.
     """
-    with _lock(service.name, progress):
-        known = _read(service.name)
-        if known and known.alive:
-            if (known.argv, known.port) == (tuple(service.argv), service.port):
-                _await(known, service, progress)
-                return known
-            progress(f"{service.name}: its arguments changed, starting it again")
-            _end(known, grace_s=10.0)
-        elif known:
-            progress(f"{service.name} (pid {known.pid}) had died; starting it again, old log: {_older(known.log)}")
-            _end(known, grace_s=0.0)
-        if service.port is not None and not is_free(service.port):
-            _free_own_port(service.name, service.port, progress)
-        running = _spawn(service)
+    return start_all([service], progress=progress)[0]
+
+
+def start_all(services: Sequence[Service], *, progress: Progress = print) -> list[Running]:
+    """Start several daemons side by side, and wait until each is ready; else as `start`.
+
+    When one fails, those that this call started are stopped.
+    """
+    kept: set[int] = set()
+    with ExitStack() as locks:
+        for service in services:
+            locks.enter_context(_lock(service.name, progress))
         try:
-            _await(running, service, progress)
+            daemons = []
+            for service in services:
+                if known := _kept(service, progress):
+                    kept.add(known.pid)
+                daemons.append(known or _spawn(service, progress))
+            for daemon, service in zip(daemons, services, strict=True):
+                _await(daemon, service, progress)
         except BaseException:
-            _end(running, grace_s=5.0)
+            for service in reversed(services):
+                if (known := _read(service.name)) and known.pid not in kept:
+                    _end(known, grace_s=5.0)
             raise
-        return running
+    return daemons
 
 
 def running(name: str) -> Running | None:
@@ -188,7 +195,23 @@ def _process(known: Running) -> psutil.Process | None:
         return None
 
 
-def _spawn(service: Service) -> Running:
+def _kept(service: Service, progress: Progress) -> Running | None:
+    known = _read(service.name)
+    if known is None:
+        return None
+    if not known.alive:
+        progress(f"{service.name} (pid {known.pid}) had died; starting it again, old log: {_older(known.log)}")
+    elif (known.argv, known.port) == (tuple(service.argv), service.port):
+        return known
+    else:
+        progress(f"{service.name}: its arguments changed, starting it again")
+    _end(known, grace_s=10.0)
+    return None
+
+
+def _spawn(service: Service, progress: Progress) -> Running:
+    if service.port is not None and not is_free(service.port):
+        _free_own_port(service.name, service.port, progress)
     log = service.log or log_path(service.name)
     if log.exists():
         log.replace(_older(log))
