@@ -1,0 +1,77 @@
+"""CustomResourceDefinitions of a Helm chart: installed, awaited, owned by one release, removed."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from local.providers.kubernetes import conditions, waiting
+from local.providers.kubernetes.client import ApiServer
+from rayeks.errors import UserError
+
+CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+PARALLEL = 4
+MANAGED_BY = "app.kubernetes.io/managed-by"
+RELEASE_NAME = "meta.helm.sh/release-name"
+RELEASE_NAMESPACE = "meta.helm.sh/release-namespace"
+Crd = dict[str, Any]
+
+
+def live(api: ApiServer, crd: Mapping[str, Any]) -> Crd | None:
+    """The CRD as it is in the cluster, or None."""
+    return api.get(api.kind(*CRD), None, crd["metadata"]["name"])
+
+
+def install(api: ApiServer, crds: Sequence[Crd], manager: str, limit_s: float, say: waiting.Say) -> None:
+    """Apply CRDs and wait until each is Established. Raises UserError naming those that are not after `limit_s`."""
+    kind = api.kind(*CRD)
+
+    def one(crd: Crd) -> str | None:
+        found = live(api, crd)
+        if found and found["metadata"].get("deletionTimestamp"):
+            waiting.until_gone(api, kind, found, limit_s, say)
+        applied = api.apply(kind, crd, manager, force=True)
+        lacking = waiting.until_met(api, kind, applied, [conditions.ESTABLISHED], limit_s, say)[1]
+        return f"CRD {crd['metadata']['name']} still lacks {lacking}" if lacking else None
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        late = [reason for reason in pool.map(one, crds) if reason]
+    if late:
+        raise UserError(f"after {limit_s:.0f} s {'; '.join(late)}")
+
+
+def remove(api: ApiServer, crds: Sequence[Crd], limit_s: float, say: waiting.Say, *, wait: bool) -> None:
+    """Delete CRDs, and with them every object of their kinds; wait until they are gone. Raises waiting.TimedOut."""
+    kind = api.kind(*CRD)
+
+    def one(crd: Crd) -> None:
+        found = live(api, crd)
+        if found and api.delete(kind, None, crd["metadata"]["name"], "Background") and wait:
+            waiting.until_gone(api, kind, found, limit_s, say)
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        list(pool.map(one, crds))
+
+
+def owned(crd: Crd, name: str, namespace: str) -> Crd:
+    """A CRD with the label and annotations by which Helm knows what is a release's own."""
+    metadata = crd["metadata"]
+    labels = {**(metadata.get("labels") or {}), MANAGED_BY: "Helm"}
+    annotations = {**(metadata.get("annotations") or {}), RELEASE_NAME: name, RELEASE_NAMESPACE: namespace}
+    return {**crd, "metadata": {**metadata, "labels": labels, "annotations": annotations}}
+
+
+def check_ownership(api: ApiServer, crds: Sequence[Crd], name: str, namespace: str) -> None:
+    """Refuse, as Helm does, to take over CRDs that another release or hand installed. Raises UserError."""
+    for crd in crds:
+        found = live(api, crd)
+        if found is None or found["metadata"].get("deletionTimestamp"):
+            continue
+        metadata = found["metadata"]
+        marks = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
+        for key, value in ((MANAGED_BY, "Helm"), (RELEASE_NAME, name), (RELEASE_NAMESPACE, namespace)):
+            if marks.get(key) != value:
+                raise UserError(
+                    f"CustomResourceDefinition {metadata['name']!r} exists and cannot be imported into the release "
+                    f"{namespace}/{name}: invalid ownership metadata; {key!r} must be {value!r}, is {marks.get(key)!r}",
+                    "let one release have the CRDs: set skipCrds on the other chart, or delete the CRD",
+                )
