@@ -42,7 +42,7 @@ def start(*, progress: Progress = print) -> Kubernetes:
     UserError when a tool can't be had, a port is taken, a server fails, or the data is a newer version's.
     """
     programs = toolchain.tools(PROGRAMS, progress=progress)
-    ports = {name: claim_port(name) for name in (ETCD, PEER, API_SERVER, CONTROLLERS)}
+    ports = {name: claim_port(name) for name in PROGRAMS} | {PEER: claim_port(PEER, service=ETCD)}
     folder = _folder()
     folder.mkdir(mode=0o700, exist_ok=True)
     _check_data_version(folder)
