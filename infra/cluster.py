@@ -40,7 +40,7 @@ class Cluster(pulumi.ComponentResource):
             description=f"Envelope encryption of Kubernetes secrets in {name}",
             enable_key_rotation=True,
             deletion_window_in_days=30 if settings.deletion_protection else 7,
-            policy=json.dumps(iam.cluster_key(aws)),
+            policy=json.dumps(iam.account_key(aws)),
             opts=child,
         )
         kms.Alias(f"{name}-secrets", name=f"alias/{name}-secrets", target_key_id=key.key_id, opts=child)

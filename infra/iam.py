@@ -80,7 +80,7 @@ def pod_identity_trust(aws: Aws, cluster: str, namespace: str, service_account: 
     )
 
 
-def tenant_storage(aws: Aws, bucket: str, namespace: str) -> Document:
+def tenant_storage(aws: Aws, cluster: str, bucket: str, namespace: str) -> Document:
     """Reads and writes one namespace's own prefix of a bucket, and sees no other prefix."""
     arn = aws.bucket(bucket)
     return document(
@@ -102,6 +102,7 @@ def tenant_storage(aws: Aws, bucket: str, namespace: str) -> Document:
             ],
             [f"{arn}/{namespace}/*"],
         ),
+        use_data_key(aws, cluster),
     )
 
 
@@ -129,14 +130,46 @@ def flow_logs(aws: Aws, log_group: str) -> Document:
     )
 
 
-def cluster_key(aws: Aws) -> Document:
-    """The key policy of the cluster's secrets key: the account's own IAM policies decide."""
+def topic(aws: Aws, arn: str, services: Sequence[str]) -> Document:
+    """Lets AWS services publish to a topic on behalf of this account, and of no other."""
     return document(
         {
-            "Sid": "AccountDecides",
+            "Sid": "AllowServices",
             "Effect": "Allow",
-            "Principal": {"AWS": aws.arn("iam", "root", region=False)},
-            "Action": "kms:*",
-            "Resource": "*",
+            "Principal": {"Service": list(services)},
+            "Action": "sns:Publish",
+            "Resource": arn,
+            "Condition": {"StringEquals": {"aws:SourceAccount": aws.account}},
         }
     )
+
+
+def account_key(aws: Aws) -> Document:
+    """A key policy by which the account's own IAM policies decide who uses the key."""
+    return document(_account_decides(aws))
+
+
+def data_key_alias(cluster: str) -> str:
+    """The alias of the key that encrypts a stack's data."""
+    return f"alias/{cluster}-data"
+
+
+def use_data_key(aws: Aws, cluster: str) -> Statement:
+    """Encrypt and decrypt with the stack's data key, named by its alias because its id is AWS's to choose."""
+    return allow(
+        "UseDataKey",
+        ["kms:Decrypt", "kms:GenerateDataKey"],
+        [aws.arn("kms", "key/*")],
+        {"ForAnyValue:StringEquals": {"kms:ResourceAliases": data_key_alias(cluster)}},
+    )
+
+
+def _account_decides(aws: Aws) -> Statement:
+    # In a key policy `*` is the key itself, and without kms:* for the account nobody could mend the policy.
+    return {
+        "Sid": "AccountDecides",
+        "Effect": "Allow",
+        "Principal": {"AWS": aws.arn("iam", "root", region=False)},
+        "Action": "kms:*",
+        "Resource": "*",
+    }

@@ -1,94 +1,52 @@
-"""What outlives the nodes: S3 buckets, versioned, encrypted, private and TLS only."""
+"""What outlives the nodes: the data key, buckets, shared files, scratch and images."""
 
 import json
 
 import pulumi
-from pulumi import ResourceOptions
-from pulumi_aws import s3
+from pulumi import Output, ResourceOptions
+from pulumi_aws import kms
 
 from infra import iam
-from infra.config.storage import Bucket
+from infra.buckets import Bucket, bucket_name
 from infra.config.storage import Storage as Settings
+from infra.filesystems import Files, Scratch
 from infra.iam import Aws
-
-
-def bucket_name(cluster: str, purpose: str, aws: Aws) -> str:
-    """The name of a bucket: unique in the world by account and region, and known before it exists."""
-    return f"{cluster}-{purpose}-{aws.account}-{aws.region}"
+from infra.images import Images
+from infra.network import Network
 
 
 class Storage(pulumi.ComponentResource):
-    """The buckets of a stack."""
+    """The storage of a stack; what is absent from the stack file is None here."""
 
-    buckets: dict[str, s3.Bucket]
+    buckets: dict[str, Output[str]]
+    """Purpose → bucket name."""
+    files: Files | None = None
+    scratch: Scratch | None = None
+    registry: Output[str] | None = None
+    """The registry that images are pushed to and pulled from."""
 
-    def __init__(self, name: str, settings: Settings, *, aws: Aws) -> None:
+    def __init__(self, name: str, settings: Settings, *, network: Network, aws: Aws) -> None:
         super().__init__("rayeks:infra:Storage", name)
+        child = ResourceOptions(parent=self)
+        key = kms.Key(
+            f"{name}-data",
+            description=f"Data at rest of {name}: buckets and file systems",
+            enable_key_rotation=True,
+            deletion_window_in_days=30 if any(b.keep for b in settings.buckets.values()) else 7,
+            policy=json.dumps(iam.account_key(aws)),
+            opts=ResourceOptions(parent=self, protect=any(b.keep for b in settings.buckets.values())),
+        )
+        kms.Alias(f"{name}-data", name=iam.data_key_alias(name), target_key_id=key.key_id, opts=child)
         self.buckets = {
-            key: self._bucket(bucket_name(name, key, aws), bucket, aws) for key, bucket in settings.buckets.items()
+            purpose: Bucket(bucket_name(name, purpose, aws), bucket, key_arn=key.arn, aws=aws, opts=child).name
+            for purpose, bucket in settings.buckets.items()
         }
-        self.register_outputs({key: bucket.bucket for key, bucket in self.buckets.items()})
-
-    def _bucket(self, name: str, settings: Bucket, aws: Aws) -> s3.Bucket:
-        bucket = s3.Bucket(
-            name,
-            bucket=name,
-            force_destroy=not settings.keep,
-            opts=ResourceOptions(parent=self, protect=settings.keep),
-        )
-        child = ResourceOptions(parent=bucket)
-        s3.BucketOwnershipControls(name, bucket=bucket.id, rule={"object_ownership": "BucketOwnerEnforced"}, opts=child)
-        s3.BucketVersioning(name, bucket=bucket.id, versioning_configuration={"status": "Enabled"}, opts=child)
-        s3.BucketServerSideEncryptionConfiguration(
-            name,
-            bucket=bucket.id,
-            rules=[
-                {
-                    "apply_server_side_encryption_by_default": {"sse_algorithm": "aws:kms"},
-                    # One data key per bucket and hour instead of one KMS request per object.
-                    "bucket_key_enabled": True,
-                }
-            ],
-            opts=child,
-        )
-        closed = s3.BucketPublicAccessBlock(
-            name,
-            bucket=bucket.id,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=child,
-        )
-        s3.BucketPolicy(
-            name,
-            bucket=bucket.id,
-            policy=json.dumps(iam.bucket_tls_only(aws, name)),
-            # S3 refuses two changes of one bucket's access at once (OperationAborted).
-            opts=ResourceOptions(parent=bucket, depends_on=[closed]),
-        )
-        s3.BucketLifecycleConfiguration(name, bucket=bucket.id, rules=lifecycle_rules(settings), opts=child)
-        return bucket
-
-
-def lifecycle_rules(settings: Bucket) -> list[s3.BucketLifecycleConfigurationRuleArgsDict]:
-    """Abort what was never finished, drop old versions, and expire objects where the bucket says so."""
-    rules: list[s3.BucketLifecycleConfigurationRuleArgsDict] = [
-        {
-            "id": "tidy",
-            "status": "Enabled",
-            "filter": {"prefix": ""},
-            "abort_incomplete_multipart_upload": {"days_after_initiation": 7},
-            "noncurrent_version_expiration": {"noncurrent_days": settings.noncurrent_days},
-        }
-    ]
-    if settings.expire_days:
-        rules.append(
-            {
-                "id": "expire",
-                "status": "Enabled",
-                "filter": {"prefix": ""},
-                "expiration": {"days": settings.expire_days},
-            }
-        )
-    return rules
+        if settings.files:
+            self.files = Files(name, settings.files, network=network, key_arn=key.arn, opts=child)
+        if settings.scratch:
+            self.scratch = Scratch(
+                name, settings.scratch, network=network, buckets=self.buckets, key_arn=key.arn, opts=child
+            )
+        if settings.images:
+            self.registry = Images(name, settings.images, aws=aws, opts=child).registry
+        self.register_outputs({})

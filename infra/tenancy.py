@@ -1,19 +1,23 @@
 """Teams: a namespace each, with a quota, a service account, and an AWS identity that reaches its own prefix only."""
 
 import json
+from collections.abc import Mapping
 
 import pulumi
 from pulumi import ResourceOptions
+from pulumi_aws import vpc
 from pulumi_kubernetes.core.v1 import Namespace, ResourceQuota, ServiceAccount
 
-from infra import contract, iam
+from infra import contract, iam, iam_data
 from infra.autoscaling import Pools
+from infra.buckets import bucket_name
 from infra.cluster import Cluster
+from infra.config.data import DataSource, RdsSource
 from infra.config.tenants import Tenant
 from infra.iam import Aws
 from infra.identity import PodRole
 from infra.ray import KubeRay
-from infra.storage import Storage, bucket_name
+from infra.storage import Storage
 
 
 class Tenants(pulumi.ComponentResource):
@@ -30,6 +34,7 @@ class Tenants(pulumi.ComponentResource):
         storage: Storage,
         pools: Pools,
         kuberay: KubeRay,
+        data_sources: Mapping[str, DataSource],
         aws: Aws,
     ) -> None:
         super().__init__("rayeks:infra:Tenants", name)
@@ -60,14 +65,31 @@ class Tenants(pulumi.ComponentResource):
                 namespace=self.namespaces[team],
                 service_account=contract.RAY_SERVICE_ACCOUNT,
                 policies={
-                    f"bucket-{key}": json.dumps(
-                        iam.tenant_storage(aws, bucket_name(name, key, aws), self.namespaces[team])
+                    f"bucket-{purpose}": json.dumps(
+                        iam.tenant_storage(aws, name, bucket_name(name, purpose, aws), self.namespaces[team])
                     )
-                    for key in storage.buckets
+                    for purpose in storage.buckets
+                }
+                | {
+                    f"read-{source}": json.dumps(iam.document(*iam_data.read(aws, source, data_sources[source])))
+                    for source in tenant.reads
                 },
                 after=cluster.node_addons,
                 opts=ResourceOptions(parent=self),
             )
+        for source, database in data_sources.items():
+            if isinstance(database, RdsSource):
+                # The database's own group: nodes come in by the cluster's, whichever pool made them.
+                vpc.SecurityGroupIngressRule(
+                    f"{name}-{source}",
+                    security_group_id=database.security_group,
+                    description=f"Ray jobs of {name}",
+                    referenced_security_group_id=cluster.security_group_id,
+                    ip_protocol="tcp",
+                    from_port=database.port,
+                    to_port=database.port,
+                    opts=ResourceOptions(parent=self),
+                )
         self.register_outputs({})
 
 

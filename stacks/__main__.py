@@ -6,6 +6,7 @@ from infra.autoscaling import Karpenter, Pools
 from infra.capacity import NodeGroups, PlacementGroups
 from infra.cluster import Cluster
 from infra.config import load
+from infra.cost import Cost
 from infra.launches import launches
 from infra.network import Network
 from infra.ray import KubeRay
@@ -16,7 +17,7 @@ platform = load()
 name, aws = platform.name, platform.aws
 
 network = Network(name, platform.network, aws=aws)
-storage = Storage(name, platform.storage, aws=aws)
+storage = Storage(name, platform.storage, network=network, aws=aws)
 cluster = Cluster(name, platform.cluster, network=network, aws=aws)
 node_groups = NodeGroups(name, platform.node_groups, cluster=cluster, network=network, aws=aws)
 placement_groups = PlacementGroups(name, platform.placement_groups)
@@ -30,13 +31,24 @@ pools = Pools(
     tags=platform.tags,
 )
 kuberay = KubeRay(name, platform.ray, cluster=cluster, node_groups=node_groups)
-tenants = Tenants(name, platform.tenants, cluster=cluster, storage=storage, pools=pools, kuberay=kuberay, aws=aws)
+tenants = Tenants(
+    name,
+    platform.tenants,
+    cluster=cluster,
+    storage=storage,
+    pools=pools,
+    kuberay=kuberay,
+    data_sources=platform.data_sources,
+    aws=aws,
+)
+if platform.cost:
+    Cost(name, platform.cost, environment=platform.environment, buckets=storage.buckets, aws=aws)
 
 pulumi.export("cluster", name)
 pulumi.export("region", platform.region)
 pulumi.export("kubeconfig", cluster.kubeconfig)
 pulumi.export("endpoint", cluster.endpoint)
-pulumi.export("buckets", {key: bucket.bucket for key, bucket in storage.buckets.items()})
+pulumi.export("buckets", storage.buckets)
 pulumi.export("namespaces", tenants.namespaces)
 pulumi.export("pools", {key: pool.kind for key, pool in platform.pools.items()})
 pulumi.export("workloads", launches(platform))

@@ -8,12 +8,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from infra.config.base import AccountId, Name, Region, Slice
 from infra.config.cluster import Cluster, NodeGroup
+from infra.config.cost import Cost
+from infra.config.data import DataSource
 from infra.config.network import AnyNetwork
 from infra.config.pools import PlacementGroup, Pool
 from infra.config.rules import RULES, Problem
 from infra.config.storage import Storage
 from infra.config.tenants import Ray, Samples, TeamName, Tenant
 from infra.iam import Aws
+
+UNION_TAGS = ("own", "existing", "s3", "glue", "redshift", "rds")
+"""What pydantic puts into the path of an error inside a union; the stack file has no such key."""
 
 
 class Platform(Slice):
@@ -35,6 +40,8 @@ class Platform(Slice):
     ray: Ray = Ray()
     tenants: dict[TeamName, Tenant] = {}
     samples: Samples = Samples()
+    data_sources: dict[Name, DataSource] = {}
+    cost: Cost | None = None
 
     @property
     def aws(self) -> Aws:
@@ -129,7 +136,7 @@ def _problem(path: str, detail: Any) -> Problem:
 
 def _is_union_tag(step: int | str, detail: Any) -> bool:
     """Pydantic puts a discriminated union's tag into the path; the stack file has no such key."""
-    return detail["loc"][0] == step and (step in ("own", "existing") or str(step).startswith("ray-"))
+    return detail["loc"][0] == step and (step in UNION_TAGS or str(step).startswith("ray-"))
 
 
 def _without(value: Any, places: list[tuple[int | str, ...]]) -> Any:

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
-from infra import cidrs, instances, sizing
+from infra import cidrs, instances, lustre, sizing
 from infra.config.cluster import Cluster, NodeGroup
+from infra.config.cost import Cost
+from infra.config.data import DataSource
 from infra.config.network import PRIVATE_ENDPOINTS, AnyNetwork, Network
 from infra.config.pools import GpuInferPool, GpuTrainPool, PlacementGroup, Pool, _Flexible
 from infra.config.storage import Storage
@@ -201,6 +203,39 @@ def partitions_fit_the_strategy(placement_groups: dict[str, PlacementGroup]) -> 
             yield Problem(f"placement_groups.{name}.partitions", "a partition group needs 1 to 7")
         if group.strategy != "partition" and group.partitions is not None:
             yield Problem(f"placement_groups.{name}.partitions", f"a {group.strategy} group has no partitions")
+
+
+@rule
+def scratch_can_be_made(network: AnyNetwork, storage: Storage) -> Iterator[Problem]:
+    scratch = storage.scratch
+    if scratch is None:
+        return
+    refused = lustre.size_problem(scratch.size_gib, scratch.throughput, efa=scratch.efa)
+    if refused:
+        yield Problem("storage.scratch.size_gib", f"{scratch.size_gib}: {refused}")
+    if scratch.zone not in network.zones:
+        yield _unknown_zone("storage.scratch.zone", scratch.zone, network)
+    for index, link in enumerate(scratch.links):
+        if link.bucket not in storage.buckets:
+            yield Problem(f"storage.scratch.links[{index}].bucket", f"no bucket {link.bucket}")
+
+
+@rule
+def tenants_read_what_is_there(tenants: dict[str, Tenant], data_sources: dict[str, DataSource]) -> Iterator[Problem]:
+    for team, tenant in tenants.items():
+        for index, source in enumerate(tenant.reads):
+            if source not in data_sources:
+                known = ", ".join(data_sources) or "none"
+                yield Problem(f"tenants.{team}.reads[{index}]", f"no data source {source}", f"there are {known}")
+
+
+@rule
+def costs_name_what_is_there(cost: Cost | None, tenants: dict[str, Tenant], storage: Storage) -> Iterator[Problem]:
+    for name, budget in cost.budgets.items() if cost else ():
+        if budget.team and budget.team not in tenants:
+            yield Problem(f"cost.budgets.{name}.team", f"no tenant {budget.team}")
+    if cost and cost.export and cost.export.bucket not in storage.buckets:
+        yield Problem("cost.export.bucket", f"no bucket {cost.export.bucket}")
 
 
 @rule

@@ -23,6 +23,8 @@ class Tenant(Slice):
 
     cost_center: str = Field(min_length=1)
     quota: Quota = Quota()
+    reads: tuple[Name, ...] = ()
+    """Data sources, by their names under `data_sources`, that the team's jobs may read."""
 
 
 class Ray(Slice):

@@ -1,0 +1,171 @@
+"""File systems: EFS for homes and shared files, FSx for Lustre for training data, and who may mount them."""
+
+import pulumi
+from pulumi import Output, ResourceOptions
+from pulumi_aws import ec2, efs, fsx, vpc
+
+from infra.config.storage import Files as FilesSettings
+from infra.config.storage import Scratch as ScratchSettings
+from infra.network import Network
+
+LUSTRE_VERSION = "2.15"
+"""What AL2023's Lustre client speaks."""
+
+LUSTRE_PORTS = ((988, 988), (1018, 1023))
+"""Ports between Lustre clients and servers. Source: FSx for Lustre user guide, "VPC security groups"."""
+
+
+class Files(pulumi.ComponentResource):
+    """An EFS file system that every zone mounts over TLS."""
+
+    id: Output[str]
+    mounted: list[pulumi.Resource]
+    """The mount targets, which an access point's first use needs."""
+
+    def __init__(
+        self, name: str, settings: FilesSettings, *, network: Network, key_arn: Output[str], opts: ResourceOptions
+    ) -> None:
+        super().__init__("rayeks:infra:Files", name, None, opts)
+        child = ResourceOptions(parent=self)
+        system = efs.FileSystem(
+            name,
+            creation_token=name,
+            encrypted=True,
+            kms_key_id=key_arn,
+            # AWS's default is bursting, which stalls a small file system after its credits.
+            throughput_mode="elastic",
+            lifecycle_policies=[
+                {"transition_to_ia": f"AFTER_{settings.archive_days}_DAY{'S' if settings.archive_days > 1 else ''}"},
+                {"transition_to_primary_storage_class": "AFTER_1_ACCESS"},
+            ],
+            tags={"Name": name},
+            opts=ResourceOptions(parent=self, protect=settings.keep),
+        )
+        efs.BackupPolicy(
+            name,
+            file_system_id=system.id,
+            backup_policy={"status": "ENABLED" if settings.backups else "DISABLED"},
+            opts=child,
+        )
+        group = _group(name, "efs", "NFS from the VPC", network, [(2049, 2049)], child)
+        self.id = system.id
+        self.mounted = [
+            efs.MountTarget(
+                f"{name}-{zone}",
+                file_system_id=system.id,
+                subnet_id=subnet,
+                security_groups=[group.id],
+                opts=child,
+            )
+            for zone, subnet in network.private_subnets.items()
+        ]
+        self.register_outputs({"id": self.id})
+
+    def access_point(self, name: str, path: str, *, uid: int, gid: int, opts: ResourceOptions) -> efs.AccessPoint:
+        """A folder of its own, owned by one user and closed to others; whoever mounts it acts as that user."""
+        return efs.AccessPoint(
+            name,
+            file_system_id=self.id,
+            posix_user={"uid": uid, "gid": gid},
+            root_directory={
+                "path": path,
+                "creation_info": {"owner_uid": uid, "owner_gid": gid, "permissions": "0750"},
+            },
+            tags={"Name": name},
+            opts=opts,
+        )
+
+
+class Scratch(pulumi.ComponentResource):
+    """An FSx for Lustre file system in one zone, with its links to buckets."""
+
+    id: Output[str]
+    dns_name: Output[str]
+    mount_name: Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        settings: ScratchSettings,
+        *,
+        network: Network,
+        buckets: dict[str, Output[str]],
+        key_arn: Output[str],
+        opts: ResourceOptions,
+    ) -> None:
+        super().__init__("rayeks:infra:Scratch", name, None, opts)
+        child = ResourceOptions(parent=self)
+        group = _group(name, "lustre", "Lustre from the VPC", network, LUSTRE_PORTS, child)
+        system = fsx.LustreFileSystem(
+            name,
+            deployment_type="PERSISTENT_2",
+            storage_type="SSD",
+            storage_capacity=settings.size_gib,
+            per_unit_storage_throughput=settings.throughput,
+            file_system_type_version=LUSTRE_VERSION,
+            data_compression_type="LZ4",
+            efa_enabled=settings.efa or None,
+            metadata_configuration={"mode": "AUTOMATIC"},
+            kms_key_id=key_arn,
+            subnet_ids=network.private_subnets[settings.zone],
+            # EFA needs a group that allows everything to itself, both ways.
+            security_group_ids=[group.id, *([network.efa_group] if settings.efa else [])],
+            # A file system that is linked to a bucket cannot be backed up; the bucket is the backup.
+            automatic_backup_retention_days=0 if settings.links else 7,
+            skip_final_backup=bool(settings.links) or not settings.keep,
+            tags={"Name": name},
+            opts=ResourceOptions(parent=self, protect=settings.keep),
+        )
+        for index, link in enumerate(settings.links):
+            events = ["NEW", "CHANGED", "DELETED"]
+            fsx.DataRepositoryAssociation(
+                f"{name}-{index}",
+                file_system_id=system.id,
+                file_system_path=link.path,
+                data_repository_path=buckets[link.bucket].apply(lambda b, p=link.prefix: f"s3://{b}/{p}"),
+                batch_import_meta_data_on_create=True,
+                s3={"auto_import_policy": {"events": events}, "auto_export_policy": {"events": events}},
+                tags={"Name": f"{name}-{link.bucket}"},
+                opts=child,
+            )
+        self.id, self.dns_name, self.mount_name = system.id, system.dns_name, system.mount_name
+        self.register_outputs({"id": self.id})
+
+
+def _group(
+    name: str,
+    purpose: str,
+    description: str,
+    network: Network,
+    ports: tuple[tuple[int, int], ...] | list[tuple[int, int]],
+    opts: ResourceOptions,
+) -> ec2.SecurityGroup:
+    """A security group that lets the VPC in on the given ports; Lustre's servers also talk to each other."""
+    group = ec2.SecurityGroup(
+        f"{name}-{purpose}",
+        name=f"{name}-{purpose}",
+        description=description,
+        vpc_id=network.vpc_id,
+        tags={"Name": f"{name}-{purpose}"},
+        opts=opts,
+    )
+    for low, high in ports:
+        vpc.SecurityGroupIngressRule(
+            f"{name}-{purpose}-{low}",
+            security_group_id=group.id,
+            description=description,
+            cidr_ipv4=network.cidr,
+            ip_protocol="tcp",
+            from_port=low,
+            to_port=high,
+            opts=opts,
+        )
+    vpc.SecurityGroupEgressRule(
+        f"{name}-{purpose}",
+        security_group_id=group.id,
+        description="To the VPC",
+        cidr_ipv4=network.cidr,
+        ip_protocol="-1",
+        opts=opts,
+    )
+    return group
