@@ -13,6 +13,8 @@ from rayeks.plan.values import unknown
 
 DEEPEST = 6
 """Output types nest, some without end (JSON schemas); nobody reads a stand-in below this."""
+CLUSTERS_OWN = "status"
+"""Kubernetes types call every property optional; this one the cluster fills in."""
 
 
 @cache
@@ -34,7 +36,7 @@ def properties(kind: str, version: str) -> Mapping[str, tuple[Any, bool]]:
         return {}
     types = _types.resource_types(cls)
     return {
-        name: (types[name], not _optional(prop))
+        name: (types[name], name == CLUSTERS_OWN or not _optional(prop))
         for _, name, prop in _types._py_properties(cls)
         if name in types and name != "urn"
     }
