@@ -8,6 +8,7 @@ Layers are nested, platform in local in all, and were resolved together, so that
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -40,11 +41,11 @@ def main(wanted: str) -> int:
         return 0
     install(uv, "local")
     # The rest is big: what builds the tools is installed now, so let that run beside the download.
-    build = subprocess.Popen([PYTHON, "-m", "local.toolchain"])
+    build = subprocess.Popen([PYTHON, "-m", "local.toolchain", "all"])
     try:
         install(uv, "all", alone=False)
     except BaseException:
-        build.terminate()
+        build.send_signal(signal.SIGINT)
         raise
     finally:
         status = build.wait()

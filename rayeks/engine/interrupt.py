@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
@@ -48,7 +48,7 @@ def attended(command: EngineCommand, work: Callable[[], T], say: Callable[[str],
 
 
 @contextmanager
-def _hearing(command: EngineCommand, say: Callable[[str], None]) -> Iterator[list[int]]:
+def _hearing(command: EngineCommand, say: Callable[[str], None]) -> Generator[list[int]]:
     heard: list[int] = []
 
     def hear(number: int, _frame: FrameType | None) -> None:

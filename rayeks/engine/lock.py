@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from rayeks.errors import UserError
 
 
 @contextmanager
-def exclusive(path: Path, command: str) -> Iterator[None]:
+def exclusive(path: Path, command: str) -> Generator[None]:
     """Hold the lock at `path` for the length of the block; `command` is what others are told is running.
 
     The kernel releases it when this process ends, however it ends. UserError names the holder where there is one.

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from pulumi.automation import EngineEvent
@@ -36,7 +36,7 @@ class Progress:
                 self._say(_line(step))
 
     @contextmanager
-    def shown(self) -> Iterator["Progress"]:
+    def shown(self) -> Generator["Progress"]:
         """Show the run for the length of the block."""
         ended = threading.Event()
         show = threading.Thread(target=self._live if self.console.is_terminal else self._beat, args=(ended,))
@@ -75,7 +75,9 @@ class Progress:
         done, running = (Counter(step.component for step in steps) for steps in (self.ledger.done, self.ledger.running))
         for name in dict.fromkeys(step.component for step in self.ledger.steps if step.custom):
             busy = [f"{step.name} {now - step.started:.0f} s" for step in self.ledger.running if step.component == name]
-            table.add_row(f"  {name}", f"{done[name]}/{done[name] + running[name]}", Text(", ".join(busy[:3]), style="dim"))
+            table.add_row(
+                f"  {name}", f"{done[name]}/{done[name] + running[name]}", Text(", ".join(busy[:3]), style="dim")
+            )
         return Group(Text(f"{self.what} … {now:.0f} s", style="bold"), table)
 
 

@@ -132,7 +132,27 @@ def clear_locks(say: Callable[[str], None], stack: str = LOCAL) -> None:
                 said = True
                 say(f"waiting for the engine of an earlier command (pid {pid}) to end")
             time.sleep(0.2)
-        lock.unlink(missing_ok=True)
+        for file in (lock, lock.with_name(lock.name + ".attrs")):
+            file.unlink(missing_ok=True)
+
+
+def await_plugins(say: Callable[[str], None]) -> None:
+    """Let the providers of an engine that was killed end what they do, so that the journal is whole."""
+    plugins = [process for process in psutil.process_iter() if is_plugin(process)]
+    if plugins:
+        say(f"waiting for {len(plugins)} providers of an earlier command to end")
+    _, alive = psutil.wait_procs(plugins, timeout=PATIENCE_S)
+    for process in alive:
+        with suppress(psutil.Error):
+            process.kill()
+
+
+def is_plugin(process: psutil.Process) -> bool:
+    """Whether a process is an engine of this checkout or one of its providers."""
+    try:
+        return process.environ().get("RAYEKS_JOURNAL") == str(journal()) and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, OSError):
+        return False
 
 
 def _engine_of(lock: Path) -> int | None:

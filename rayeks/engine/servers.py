@@ -6,12 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from local import aws, kubernetes
+from local import aws, kubernetes, services
 from local.files import write_json
 from local.home import home
-from rayeks.engine import recovery
+from rayeks.engine.api import Api
 
 Say = Callable[[str], None]
 
@@ -23,8 +21,50 @@ class Servers:
     aws: aws.LocalAws
     kubernetes: kubernetes.Kubernetes
 
+    @property
+    def api(self) -> Api:
+        """The Kubernetes API server."""
+        return Api(self.kubernetes.kubeconfig)
+
     def identity(self) -> dict[str, str]:
-        """What changes when a server has lost what it held, by server."""
+        """What changes when a server has lost all that it held, by server."""
         with urllib.request.urlopen(f"{self.aws.endpoint}/rayeks/boot", timeout=10) as answer:
             boot = json.load(answer)["boot"]
-        return {"AWS": boot, "Kubernetes": kubernetes.identity(self.kubernetes)}
+        return {"the local AWS": boot, "the local Kubernetes": self.api.identity()}
+
+
+def start() -> Servers:
+    """Have both servers running. UserError when one can't be had."""
+    cluster = kubernetes.start()
+    return Servers(aws.start(kubernetes=cluster), cluster)
+
+
+def stop() -> None:
+    """Stop both servers, with all that they hold."""
+    aws.stop()
+    kubernetes.stop()
+
+
+def up() -> list[str]:
+    """The servers that run, by name."""
+    return [service.name for service in services.recorded() if service.alive]
+
+
+def lost(servers: Servers) -> list[str]:
+    """The servers that no longer hold what the state says, because they began anew since `remember`."""
+    known = json.loads(_record().read_text()) if _record().exists() else {}
+    return [name for name, identity in servers.identity().items() if known.get(name) != identity]
+
+
+def remember(servers: Servers) -> None:
+    """Note that the state speaks of what these servers hold."""
+    write_json(_record(), servers.identity())
+
+
+def forget() -> None:
+    """Note that no server holds anything of the state."""
+    _record().unlink(missing_ok=True)
+
+
+def _record() -> Path:
+    return home() / "servers.json"

@@ -16,6 +16,7 @@ from local.files import write
 from local.home import home, root
 from rayeks.engine.command import EngineCommand
 from rayeks.errors import UserError
+from rayeks.plan import stackfile
 
 LOCAL = "local"
 # What a person's shell may set for the stacks of a real account; none of it may reach the local one.
@@ -32,12 +33,6 @@ class Engine:
     """What the program raised for a person to read; filled while it runs."""
 
 
-def stacks() -> list[str]:
-    """The stacks that have a settings file, by name."""
-    names = (path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in settings(LOCAL).parent.glob("Pulumi.*.yaml"))
-    return sorted(names)
-
-
 def settings(stack: str) -> Path:
     """The settings file of a stack, where a person edits it."""
     return root() / project().get("stackConfigDir", "") / f"Pulumi.{stack}.yaml"
@@ -45,11 +40,9 @@ def settings(stack: str) -> Path:
 
 def known(stack: str) -> str:
     """The stack's name; UserError with the names there are when no settings file bears it."""
-    if stack not in stacks():
-        raise UserError(
-            f"there is no stack {stack!r}: {settings(stack)} does not exist",
-            f"choose one of {', '.join(stacks()) or 'none yet'}",
-        )
+    names = stackfile.stacks(root())
+    if stack not in names:
+        raise UserError(f"no stack {stack!r}", f"use one of: {', '.join(names)}")
     return stack
 
 

@@ -1,0 +1,148 @@
+"""The commands and their help. What each does lies elsewhere and is imported when it is asked for."""
+
+import json
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from rayeks.errors import UserError
+
+app = typer.Typer(
+    name="rayeks",
+    help="Ray on Amazon EKS: plan a stack, run it on this machine, launch the jobs on it.",
+    epilog="Begin with `rayeks plan prod`, then `rayeks up local`. The stacks of a real account: `pulumi up -s dev`.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Stack = Annotated[str, typer.Argument(help="A stack: local, dev, staging or prod, or any file stacks/Pulumi.*.yaml.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, for machines.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"rayeks {version('ray-on-eks')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="The version.")] = False,
+) -> None:
+    """Ray on Amazon EKS: plan a stack, run it on this machine, launch the jobs on it."""
+
+
+@app.command()
+def plan(
+    stack: Stack,
+    as_json: Json = False,
+    full: Annotated[bool, typer.Option("--full", help="Every resource by name, not only how many.")] = False,
+) -> None:
+    """What a stack would be, in seconds: no engine, no server, no credentials.
+
+    Examples: `rayeks plan prod` · `rayeks plan prod --json | jq .outputs`
+    """
+    from local.home import root
+    from rayeks.plan import plan as planned
+    from rayeks.plan.render import document, render
+
+    result = planned(stack, root=root())
+    if as_json:
+        typer.echo(document(result))
+    else:
+        from rayeks.cli.show import console
+
+        console().print(render(result, full=full))
+
+
+@app.command()
+def up(
+    stack: Stack = "local",
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Read everything back first, and mend what was changed by other hands.")
+    ] = False,
+) -> None:
+    """Provision the stack `local` on this machine with the real Pulumi engine, or bring it up to date.
+
+    Starts an AWS and a Kubernetes on loopback ports, then runs the very program that `pulumi up` runs on the other
+    stacks. Run it again after an edit of stacks/Pulumi.local.yaml: only what changed is changed.
+
+    Examples: `rayeks up` · `rayeks up local --refresh`
+    """
+    _only_local(stack, "up")
+    from rayeks.cli import show
+    from rayeks.engine.up import up as provision
+
+    console = show.console()
+    show.brought_up(console, provision(console, refresh=refresh))
+
+
+@app.command()
+def down(
+    stack: Stack = "local",
+    force: Annotated[
+        bool, typer.Option("--force", help="Stop the servers even if they hold things that the stack did not make.")
+    ] = False,
+) -> None:
+    """Destroy the stack `local`, prove that nothing is left, and stop what was started.
+
+    Example: `rayeks down`
+    """
+    _only_local(stack, "destroy")
+    from rayeks.cli import show
+    from rayeks.engine.down import down as tear_down
+
+    console = show.console()
+    show.brought_down(console, tear_down(console, force=force))
+
+
+@app.command()
+def outputs(
+    stack: Stack = "local",
+    as_json: Json = False,
+    show_secrets: Annotated[bool, typer.Option("--show-secrets", help="Secrets in clear text.")] = False,
+) -> None:
+    """What a stack says of itself: names, endpoints, buckets, pools, and how to launch each sample.
+
+    Examples: `rayeks outputs` · `rayeks outputs local --json | jq -r .workloads.train.launch`
+    """
+    from rayeks.cli import show
+    from rayeks.engine.outputs import read
+
+    found = read(stack, show_secrets=show_secrets)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        console = show.console()
+        console.print(show.outputs(found))
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """What is installed, what is missing and how to get it, what runs, and what the state holds.
+
+    Ends with 1 when something that `rayeks up local` needs cannot be had. Example: `rayeks doctor`
+    """
+    from rayeks.cli import show
+    from rayeks.cli.doctor import examine
+
+    findings = examine()
+    if as_json:
+        typer.echo(json.dumps([finding.to_json() for finding in findings], indent=2))
+    else:
+        show.console().print(show.findings(findings))
+    if any(finding.missing for finding in findings):
+        raise typer.Exit(1)
+
+
+def _only_local(stack: str, verb: str) -> None:
+    """The other stacks are Pulumi's own business, with the person's own credentials."""
+    from rayeks.engine.workspace import LOCAL, known
+
+    if known(stack) != LOCAL:
+        raise UserError(
+            f"rayeks changes the stack `{LOCAL}` only; {stack!r} lies in an AWS account",
+            f"with credentials for it: pulumi {verb} -s {stack}",
+        )

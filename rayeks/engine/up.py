@@ -1,0 +1,62 @@
+"""`rayeks up local`: from nothing, or from whatever is there, to what the program says."""
+
+import contextvars
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pulumi import RunError
+from pulumi.runtime.config import set_all_config
+from pulumi.runtime.settings import Settings, configure
+from rich.console import Console
+
+from infra.config import load
+from local.home import root
+from rayeks.engine.ledger import Ledger
+from rayeks.engine.servers import Servers
+from rayeks.engine.session import session
+from rayeks.engine.workspace import LOCAL
+from rayeks.errors import UserError
+from rayeks.plan import stackfile
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An update that ended well."""
+
+    ledger: Ledger
+    outputs: Mapping[str, Any]
+    servers: Servers
+
+
+def up(console: Console, *, refresh: bool = False) -> Outcome:
+    """Bring the stack `local` up, or up to date. UserError with every reason when that fails.
+
+    `refresh` reads everything from the servers first; a run that finds a server begun anew, or operations that a
+    killed engine left in flight, does so by itself.
+    """
+    contextvars.copy_context().run(_check_settings)
+    with session(console, "rayeks up local") as run:
+        progress, result = run.run(
+            "up",
+            lambda stack, progress: stack.up(
+                on_event=progress,
+                color="never",
+                suppress_outputs=True,
+                suppress_progress=True,
+                refresh=True if refresh or run.refresh else None,
+            ),
+        )
+        outputs = {key: output.value for key, output in result.outputs.items()}
+        return Outcome(progress.ledger, outputs, run.servers)
+
+
+def _check_settings() -> None:
+    """Report the stack file's mistakes before anything is started."""
+    file = stackfile.read(LOCAL, root())
+    configure(Settings(project=file.project, stack=file.stack))
+    set_all_config(dict(file.config), list(file.secret_keys))
+    try:
+        load()
+    except RunError as error:
+        raise UserError(str(error)) from error
