@@ -78,8 +78,11 @@ class Secret:
 class ResourceInitError(Exception):
     """The resource exists but is not as asked; the engine keeps it in its state and mends it by an update.
 
-    `id` and `properties` are what exists now; `reasons` tell a person what is missing.
+    `id` and `properties` are what exists now, `secrets` the names of those to hide; `reasons` tell a person what is
+    missing.
     """
+
+    secrets: Collection[str] = ()
 
     def __init__(self, id: str, properties: Mapping[str, Any], inputs: Mapping[str, Any], reasons: list[str]):
         super().__init__("; ".join(reasons))
@@ -278,14 +281,21 @@ class _Journal(grpc.ServerInterceptor):
             return handler
 
         def create(request: Any, context: grpc.ServicerContext) -> Any:
-            response = handler.unary_unary(request, context)
+            try:
+                response = handler.unary_unary(request, context)
+            except ResourceInitError as failure:
+                _note(path, request.urn, failure.id)
+                raise
             if not request.preview:
-                line = json.dumps({"urn": request.urn, "id": response.id}) + "\n"
-                with Path(path).open("a") as journal:
-                    journal.write(line)
+                _note(path, request.urn, response.id)
             return response
 
         return grpc.unary_unary_rpc_method_handler(create, handler.request_deserializer, handler.response_serializer)
+
+
+def _note(path: str, urn: str, id: str) -> None:
+    with Path(path).open("a") as journal:
+        journal.write(json.dumps({"urn": urn, "id": id}) + "\n")
 
 
 def _guarded(
@@ -312,8 +322,8 @@ def _guarded(
 def _abort_with_state(context: grpc.ServicerContext, failure: ResourceInitError) -> None:
     detail = provider_pb2.ErrorResourceInitFailed(
         id=failure.id,
-        properties=marshal(failure.properties),
-        inputs=marshal(failure.inputs),
+        properties=marshal(failure.properties, secrets=failure.secrets),
+        inputs=marshal(failure.inputs, secrets=failure.secrets),
         reasons=failure.reasons,
     )
     status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(failure))
@@ -345,7 +355,7 @@ def serve(provider: Provider, *, workers: int = 32) -> None:
     while os.getppid() == engine:
         time.sleep(ENGINE_POLL_S)
     provider.cancelled.set()
-    # A creation under way is better finished, and noted, than cut in two; gRPC does not wait for it, its caller is gone.
+    # A creation under way is better finished, and noted, than cut in two; gRPC does not wait for it.
     threading.Timer(ENGINE_GONE_S, os._exit, (1,)).start()
     server.stop(grace=None)
     pool.shutdown(cancel_futures=True)
