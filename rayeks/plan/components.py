@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from local.providers.eks.expand import expand
 from local.providers.eks.graph import Child, Computed, Ref, Whole, pick
 from rayeks.errors import UserError
-from rayeks.plan.model import Resource, urn
+from rayeks.plan.model import PROVIDERS, Resource, urn
 from rayeks.plan.values import Secret, reveal
 from rayeks.plan.wire import Reference, Tracked, origins, untracked
 
@@ -61,8 +61,9 @@ def _child(child: Child, component: Resource, made: Mapping[Child, Resource], en
     by_property = {name: tuple(sorted(origins([value]))) for name, value in inputs.items()}
     dependencies = {made[other].urn for other in child.depends_on}.union(*by_property.values())
     parent = made[child.parent] if child.parent else component
-    package = child.type.split(":", 1)[0]
-    sdk = version(f"pulumi-{package}") if child.custom and package != "pulumi" else ""
+    is_provider = child.type.startswith(PROVIDERS)
+    package = child.type.removeprefix(PROVIDERS).split(":", 1)[0]
+    sdk = version(f"pulumi-{package}") if child.custom else ""
     resource = Resource(
         urn=urn(engine.stack, engine.project, parent.urn, child.type, child.name),
         type=child.type,
@@ -71,7 +72,7 @@ def _child(child: Child, component: Resource, made: Mapping[Child, Resource], en
         dependencies=tuple(sorted(dependencies)),
         property_dependencies={name: urns for name, urns in by_property.items() if urns},
         parent=parent.urn,
-        provider=engine.default_provider(package, sdk) if sdk else None,
+        provider=engine.default_provider(package, sdk) if sdk and not is_provider else None,
         protect=component.protect,
         custom=child.custom,
         ignore_changes=child.ignore_changes,

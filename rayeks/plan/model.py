@@ -9,6 +9,7 @@ from typing import Any
 from rayeks.plan.values import public
 
 STACK_TYPE = "pulumi:pulumi:Stack"
+PROVIDERS = "pulumi:providers:"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pulumi.runtime.proto import resource_pb2
 from rayeks.errors import UserError
 from rayeks.plan.components import expanded
 from rayeks.plan.foretold import WAITS_FOR_AWS, Place, foretold, invoked
-from rayeks.plan.model import STACK_TYPE, Resource, Timeouts, urn
+from rayeks.plan.model import PROVIDERS, STACK_TYPE, Resource, Timeouts, urn
 from rayeks.plan.shapes import properties, stand_ins
 from rayeks.plan.values import Secret, unknown
 from rayeks.plan.wire import Reference, decode, encode, origins, untracked
@@ -94,6 +94,7 @@ class Monitor(MockMonitor):
             source=_source(request),
         )
         if request.remote:
+            self.default_provider(resource.package, request.version)
             return self._remote(resource, inputs)
         resource = self.complete(resource, request.version)
         self.record(resource)
@@ -160,6 +161,8 @@ class Monitor(MockMonitor):
         if not resource.custom:
             return resource
         inputs = resource.inputs
+        if resource.type.startswith(PROVIDERS) and version:
+            inputs = {**inputs, "version": version}  # as the engine adds it
         missing, paths = stand_ins(resource.type, version, resource.urn, inputs)
         missing["id"] = resource.id or self._unknown(resource, "id")
         outputs = {**missing, **inputs}
@@ -176,7 +179,7 @@ class Monitor(MockMonitor):
         if resource.package == "kubernetes":
             outputs |= self._kubernetes(resource)
         self.unknowns.update((token, (resource.urn, path)) for token, path in paths.items())
-        return replace(resource, id=resource.id or outputs["id"], outputs=outputs)
+        return replace(resource, id=resource.id or outputs["id"], inputs=inputs, outputs=outputs)
 
     def _remote(self, component: Resource, inputs: Mapping[str, Any]) -> Any:
         """A remote component: its plugin would register its children, so they are registered here."""
@@ -194,12 +197,12 @@ class Monitor(MockMonitor):
     def default_provider(self, package: str, version: str) -> str:
         """The URN of the package's default provider, which is recorded at its first use as the engine names it."""
         name = f"default_{version.replace('.', '_').replace('-', '_')}" if version else "default"
-        key = urn(self.stack, self.project, None, f"pulumi:providers:{package}", name)
+        key = urn(self.stack, self.project, None, f"{PROVIDERS}{package}", name)
         with self._lock:
             if key not in self.recorded:
                 settings = self.config.get(package, {})
                 inputs = {**settings, "version": version} if version else dict(settings)
-                self.recorded[key] = Resource(key, f"pulumi:providers:{package}", name, inputs, id=unknown(key, "id"))
+                self.recorded[key] = Resource(key, f"{PROVIDERS}{package}", name, inputs, id=unknown(key, "id"))
         return key
 
     def _provider(self, request: Any) -> str | None:

@@ -1,7 +1,10 @@
 """The provider that the engine asks for `eks:index:Cluster`: it registers the children and returns the outputs."""
 
 import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +20,7 @@ from local.providers.eks.kubeconfig import certificate_user
 from rayeks.errors import UserError
 
 CLUSTER = "eks:index:Cluster"
+ENGINE_POLL_S = 0.5
 OUTPUTS_READ = {
     "aws:eks/cluster:Cluster": ("name", "arn", "endpoint", "certificateAuthority", "identities", "vpcConfig"),
     "aws:iam/role:Role": ("name", "arn"),
@@ -100,5 +104,15 @@ def _resolve(value: Any, made: Mapping[Child, pulumi.Resource]) -> Any:
     return value
 
 
+def _end_with(engine: int) -> None:
+    """Ends this process when the engine that started it is gone; a killed engine says no farewell."""
+    while os.getppid() == engine:
+        time.sleep(ENGINE_POLL_S)
+    os._exit(0)
+
+
 if __name__ == "__main__":
+    # The engine's farewell to its plugins, which are in a process group of their own.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(0))
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     main(EksProvider(), sys.argv[1:])
