@@ -9,11 +9,13 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.helm.v3 import Release
 
 from infra import iam, karpenter, karpenter_iam, versions
-from infra.capacity import NODE_POLICIES, NodeGroups, PlacementGroups
+from infra.capacity import NODE_POLICIES, NodeGroups
 from infra.cluster import Cluster
 from infra.config.pools import GpuTrainPool, Pool
 from infra.iam import Aws
 from infra.identity import PodRole, Role
+from infra.network import Network
+from infra.placement import Placement
 
 NAMESPACE = "kube-system"
 CHARTS = "oci://public.ecr.aws/karpenter"
@@ -128,24 +130,20 @@ class Pools(pulumi.ComponentResource):
         *,
         cluster: Cluster,
         karpenter: Karpenter,
-        placement_groups: PlacementGroups,
+        network: Network,
+        placement: Placement,
         tags: dict[str, str],
     ) -> None:
         super().__init__("rayeks:infra:Pools", name)
+        self._cluster, self._karpenter, self._network, self._placement = cluster, karpenter, network, placement
         for key, pool in settings.items():
-            self._pool(key, pool, cluster, karpenter, placement_groups, tags)
+            self._pool(key, pool, tags)
         self.register_outputs({})
 
-    def _pool(
-        self,
-        key: str,
-        pool: Pool,
-        cluster: Cluster,
-        controller: Karpenter,
-        groups: PlacementGroups,
-        tags: dict[str, str],
-    ) -> None:
-        group = pool.placement_group if isinstance(pool, GpuTrainPool) else None
+    def _pool(self, key: str, pool: Pool, tags: dict[str, str]) -> None:
+        cluster = self._cluster
+        train = pool if isinstance(pool, GpuTrainPool) else None
+        group = train.placement_group if train else None
         node_class = CustomResource(
             key,
             api_version=karpenter.NODECLASS_API,
@@ -154,15 +152,17 @@ class Pools(pulumi.ComponentResource):
             spec=karpenter.node_class(
                 pool,
                 cluster=cluster.name,
-                role=controller.node_role,
+                role=self._karpenter.node_role,
                 security_group=cluster.security_group_id,
                 tags=tags | {"Name": f"{cluster.name}-{key}", "rayeks:pool": key},
                 placement_group=karpenter.group_name(cluster.name, group) if group else None,
+                reservations=[self._placement.reservation(ref) for ref in train.reservations] if train else [],
+                efa_group=self._network.efa_group,
             ),
             opts=ResourceOptions(
                 parent=self,
                 provider=cluster.kubernetes,
-                depends_on=[controller, *([groups] if group else [])],
+                depends_on=[self._karpenter, *([self._placement] if group else [])],
             ),
         )
         CustomResource(

@@ -3,17 +3,19 @@
 Every rule of the table in the platform's design has one line here; field names are those of Karpenter 1.14.1.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import yaml
+
 from infra import instances
+from infra.config.node_groups import PlacementGroup
 from infra.config.pools import (
     CpuPool,
     DataPool,
     GpuInferPool,
     GpuTrainPool,
     HeadPool,
-    PlacementGroup,
     Pool,
     _Flexible,
 )
@@ -42,12 +44,14 @@ def node_class(
     security_group: Any,
     tags: Mapping[str, str],
     placement_group: str | None = None,
+    reservations: Sequence[Any] = (),
+    efa_group: Any = None,
 ) -> Object:
     """The spec of the pool's EC2NodeClass.
 
-    `role` (a name) and `security_group` (an id) may be Pulumi outputs; `placement_group` is the EC2 name of the group,
-    where the pool has one. Encrypted gp3 roots, IMDSv2 with one hop, and the AMI pinned by alias, so that a release
-    never drifts nodes by itself.
+    `role` (a name), `security_group`, `efa_group` and `reservations` (ids) may be Pulumi outputs; `placement_group`
+    is the EC2 name of the group, where the pool has one. Encrypted gp3 roots, IMDSv2 with one hop, and the AMI
+    pinned by alias, so that a release never drifts nodes by itself.
     """
     spec: Object = {
         "role": role,
@@ -73,7 +77,7 @@ def node_class(
                 },
             }
         ],
-        "userData": NODE_CONFIG,
+        "userData": node_config(),
         "tags": dict(tags),
     }
     if isinstance(pool, DataPool | GpuInferPool | GpuTrainPool):
@@ -81,11 +85,12 @@ def node_class(
     if placement_group:
         spec["placementGroupSelector"] = {"name": placement_group}
     if isinstance(pool, GpuTrainPool):
-        if pool.reservations:
-            spec["capacityReservationSelectorTerms"] = [{"id": name} for name in pool.reservations]
+        if reservations:
+            spec["capacityReservationSelectorTerms"] = [{"id": reservation} for reservation in reservations]
         interfaces = efa_interfaces(pool.instance_type)
-        if interfaces:
+        if len(interfaces) > 2:
             spec["networkInterfaces"] = interfaces
+            spec["securityGroupSelectorTerms"].append({"id": efa_group})
     return spec
 
 
@@ -160,27 +165,20 @@ def budgets(pool: Pool) -> list[Object]:
 
 
 def efa_interfaces(instance_type: str) -> list[Object]:
-    """The static interface layout of a type with several EFA cards; empty where EFA would be one card or none.
+    """The interface layout that uses every EFA card of a type, from EC2's data; empty where the type has no EFA.
 
     Card 0 carries the primary interface and, as device 1, an efa-only one; every further card an efa-only one as
     device 0. efa-only interfaces use no IP address. Layout: EKS user guide, "Manage EFA devices".
     """
     known = instances.facts(instance_type)
-    if known is None or known.efa_interfaces < 2:
+    if known is None or known.efa_interfaces == 0:
         return []
-    layout = [
+    cards = min(known.network_cards, known.efa_interfaces)
+    return [
         {"networkCardIndex": 0, "deviceIndex": 0, "interfaceType": "interface"},
         {"networkCardIndex": 0, "deviceIndex": 1, "interfaceType": "efa-only"},
+        *({"networkCardIndex": card, "deviceIndex": 0, "interfaceType": "efa-only"} for card in range(1, cards)),
     ]
-    return layout + [
-        {"networkCardIndex": card, "deviceIndex": 0, "interfaceType": "efa-only"}
-        for card in range(1, min(known.network_cards, known.efa_interfaces))
-    ]
-
-
-def placement_zone(group: str, pools: Mapping[str, Pool]) -> str | None:
-    """The zone of the pool that uses the placement group, if one does."""
-    return next((p.zone for p in pools.values() if isinstance(p, GpuTrainPool) and p.placement_group == group), None)
 
 
 def group_name(cluster: str, group: str) -> str:
@@ -195,14 +193,15 @@ def placement_arguments(group: PlacementGroup) -> Object:
     )
 
 
-NODE_CONFIG = """\
-apiVersion: node.eks.aws/v1alpha1
-kind: NodeConfig
-spec:
-  featureGates:
-    FastImagePull: true
-"""
-"""nodeadm settings of every node: FastImagePull pulls the layers of Ray's large images in parallel."""
+def node_config(*, raid0: bool = False) -> str:
+    """nodeadm's settings of a node: FastImagePull fetches the layers of Ray's large images in parallel.
+
+    Karpenter asks for RAID0 by `instanceStorePolicy`; a managed group asks nodeadm itself.
+    """
+    spec: Object = {"featureGates": {"FastImagePull": True}}
+    if raid0:
+        spec["instance"] = {"localStorage": {"strategy": "RAID0"}}
+    return yaml.safe_dump({"apiVersion": "node.eks.aws/v1alpha1", "kind": "NodeConfig", "spec": spec}, sort_keys=False)
 
 
 def _capacity(pool: Pool) -> tuple[str, ...]:

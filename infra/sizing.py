@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from infra import instances
-from infra.config.cluster import NodeGroup
+from infra.config.node_groups import NodeGroup
 from infra.config.pools import GpuInferPool, GpuTrainPool, Pool
 
 

@@ -3,12 +3,13 @@
 import pulumi
 
 from infra.autoscaling import Karpenter, Pools
-from infra.capacity import NodeGroups, PlacementGroups
+from infra.capacity import NodeGroups
 from infra.cluster import Cluster
 from infra.config import load
 from infra.cost import Cost
 from infra.launches import launches
 from infra.network import Network
+from infra.placement import Placement
 from infra.ray import KubeRay
 from infra.storage import Storage
 from infra.tenancy import Tenants
@@ -19,15 +20,16 @@ name, aws = platform.name, platform.aws
 network = Network(name, platform.network, aws=aws)
 storage = Storage(name, platform.storage, network=network, aws=aws)
 cluster = Cluster(name, platform.cluster, network=network, aws=aws)
-node_groups = NodeGroups(name, platform.node_groups, cluster=cluster, network=network, aws=aws)
-placement_groups = PlacementGroups(name, platform.placement_groups)
+placement = Placement(name, platform.placement_groups, reservations=platform.reservations)
+node_groups = NodeGroups(name, platform.node_groups, cluster=cluster, network=network, placement=placement, aws=aws)
 karpenter = Karpenter(name, cluster=cluster, node_groups=node_groups, aws=aws)
 pools = Pools(
     name,
     platform.pools,
     cluster=cluster,
     karpenter=karpenter,
-    placement_groups=placement_groups,
+    network=network,
+    placement=placement,
     tags=platform.tags,
 )
 kuberay = KubeRay(name, platform.ray, cluster=cluster, node_groups=node_groups)

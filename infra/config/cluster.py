@@ -1,11 +1,9 @@
-"""Sizes and choices of the EKS control plane, its access and its managed node groups."""
+"""Sizes and choices of the EKS control plane and its access."""
 
 from ipaddress import IPv4Network
 from typing import Literal
 
-from pydantic import Field
-
-from infra.config.base import Arn, Count, Gib, InstanceType, Name, Slice, Zone
+from infra.config.base import Arn, LogRetention, Name, Slice
 
 LogType = Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]
 
@@ -28,30 +26,7 @@ class Cluster(Slice):
     public_access_cidrs: tuple[IPv4Network, ...] = ()
     """Who may reach the public endpoint. Empty: the endpoint is private only."""
     log_types: tuple[LogType, ...] = ("api", "audit", "authenticator")
-    log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] = 30
+    log_retention_days: LogRetention = 30
     access: dict[Name, Access] = {}
     deletion_protection: bool = False
     """AWS refuses to delete the cluster, and Pulumi protects it, until this is turned off."""
-
-
-class Taint(Slice):
-    """A taint of a managed node group, in Kubernetes' spelling."""
-
-    key: str = Field(min_length=1)
-    value: str = "true"
-    effect: Literal["NoSchedule", "NoExecute", "PreferNoSchedule"] = "NoSchedule"
-
-
-class NodeGroup(Slice):
-    """One managed node group: capacity that is there whether or not Karpenter runs."""
-
-    instance_types: tuple[InstanceType, ...] = Field(min_length=1, max_length=20)
-    capacity: Literal["on-demand", "spot"] = "on-demand"
-    min: Count
-    max: Count = Field(ge=1)
-    desired: Count
-    disk_gib: Gib = 100
-    accelerator: Literal["none", "nvidia"] = "none"
-    taints: tuple[Taint, ...] = ()
-    zones: tuple[Zone, ...] = ()
-    """The zones to use; empty means all of the network's."""

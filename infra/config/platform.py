@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import TypeAdapter, ValidationError
 
 from infra.config.base import AccountId, Name, Region, Slice
-from infra.config.cluster import Cluster, NodeGroup
+from infra.config.cluster import Cluster
 from infra.config.cost import Cost
 from infra.config.data import DataSource
 from infra.config.network import AnyNetwork
-from infra.config.pools import PlacementGroup, Pool
+from infra.config.node_groups import NodeGroup, PlacementGroup, Reservation
+from infra.config.pools import Pool
 from infra.config.rules import RULES, Problem
 from infra.config.storage import Storage
 from infra.config.tenants import Ray, Samples, TeamName, Tenant
@@ -35,6 +36,7 @@ class Platform(Slice):
     cluster: Cluster
     node_groups: dict[Name, NodeGroup]
     placement_groups: dict[Name, PlacementGroup] = {}
+    reservations: dict[Name, Reservation] = {}
     pools: dict[Name, Pool]
     storage: Storage
     ray: Ray = Ray()

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from infra.config.base import Count, Duration, Gib, InstanceType, Name, Slice, Zone
+from infra.config.node_groups import ReservationRef
 
 CapacityType = Literal["reserved", "spot", "on-demand"]
 
@@ -88,16 +89,9 @@ class GpuTrainPool(_Pool):
     zone: Zone
     capacity: tuple[CapacityType, ...] = ("on-demand",)
     placement_group: Name | None = None
-    reservations: tuple[Annotated[str, Field(pattern=r"^cr-[0-9a-f]{8,17}$")], ...] = ()
+    reservations: tuple[ReservationRef, ...] = ()
     root_gib: Gib = 500
     expire_after: Duration = "Never"
 
 
 Pool = Annotated[HeadPool | CpuPool | DataPool | GpuInferPool | GpuTrainPool, Field(discriminator="kind")]
-
-
-class PlacementGroup(Slice):
-    """An EC2 placement group. `cluster` lives in one zone; `partition` and `spread` may span them."""
-
-    strategy: Literal["cluster", "partition", "spread"] = "cluster"
-    partitions: Annotated[int, Field(ge=1, le=7)] | None = None

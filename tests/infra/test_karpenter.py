@@ -74,7 +74,9 @@ def test_a_training_node_class_selects_its_placement_group_and_every_efa_card(po
     assert len({(i["networkCardIndex"], i["deviceIndex"]) for i in interfaces}) == len(interfaces)
 
 
-@pytest.mark.parametrize(("kind", "efa"), [("g6.12xlarge", 0), ("g6e.48xlarge", 4), ("p5en.48xlarge", 16)])
+@pytest.mark.parametrize(
+    ("kind", "efa"), [("g6.xlarge", 0), ("g6.12xlarge", 1), ("g6e.48xlarge", 4), ("p5en.48xlarge", 16)]
+)
 def test_the_interface_layout_follows_the_cards_that_ec2_reports(kind, efa):
     layout = karpenter.efa_interfaces(kind)
     assert sum(i["interfaceType"] == "efa-only" for i in layout) == efa

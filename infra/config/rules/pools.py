@@ -1,0 +1,81 @@
+"""Whether Karpenter's pools can launch something, and what they launch stands where it should."""
+
+from collections.abc import Iterator
+
+from infra import instances
+from infra.config.network import AnyNetwork
+from infra.config.node_groups import PlacementGroup, Reservation
+from infra.config.pools import GpuInferPool, GpuTrainPool, Pool, _Flexible
+from infra.config.rules.base import Problem, rule
+from infra.config.rules.machines import UNUSABLE, type_problems, unknown_zone, zone_problems
+from infra.config.rules.node_groups import placement_known, reservation_fits
+from infra.contract import RAY_HEAD
+
+
+@rule
+def heads_have_a_pool(pools: dict[str, Pool]) -> Iterator[Problem]:
+    if not any(pool.kind == RAY_HEAD.name for pool in pools.values()):
+        yield Problem("pools", f"no pool of kind {RAY_HEAD.name}", "every Ray cluster needs a head")
+
+
+@rule
+def pools_can_launch(region: str, network: AnyNetwork, pools: dict[str, Pool]) -> Iterator[Problem]:
+    for name, pool in pools.items():
+        path = f"pools.{name}"
+        if isinstance(pool, GpuTrainPool):
+            if pool.zone not in network.zones:
+                yield unknown_zone(f"{path}.zone", pool.zone, network)
+            yield from type_problems(f"{path}.instance_type", pool.instance_type, region, [pool.zone])
+            known = instances.facts(pool.instance_type)
+            if known and known.gpus == 0:
+                yield Problem(f"{path}.instance_type", f"{pool.instance_type} has no whole NVIDIA GPU")
+            continue
+        yield from zone_problems(f"{path}.zones", pool.zones, network)
+        if isinstance(pool, _Flexible) and pool.min_vcpus > pool.max_vcpus:
+            yield Problem(f"{path}.min_vcpus", f"{pool.min_vcpus} is more than max_vcpus {pool.max_vcpus}")
+        if isinstance(pool, GpuInferPool):
+            for index, family in enumerate(pool.families):
+                at = f"{path}.families[{index}]"
+                if family in UNUSABLE:
+                    yield Problem(at, f"{family} is refused: {UNUSABLE[family]}")
+                elif family not in instances.families():
+                    yield Problem(at, f"EC2 has no instance family {family}")
+
+
+@rule
+def training_stands_in_its_group(
+    pools: dict[str, Pool],
+    placement_groups: dict[str, PlacementGroup],
+    reservations: dict[str, Reservation],
+) -> Iterator[Problem]:
+    owner: dict[str, str] = {}
+    for name, pool in pools.items():
+        if not isinstance(pool, GpuTrainPool):
+            continue
+        path = f"pools.{name}"
+        group = pool.placement_group
+        yield from placement_known(path, group, placement_groups)
+        known = instances.facts(pool.instance_type)
+        if group and group in placement_groups and known:
+            strategy = placement_groups[group].strategy
+            if strategy not in known.placement_strategies:
+                yield Problem(f"{path}.placement_group", f"{pool.instance_type} joins no {strategy} group")
+        if group and group in owner:
+            yield Problem(
+                f"{path}.placement_group",
+                f"{group} already belongs to pools.{owner[group]}",
+                "EC2 packs one instance type into a group well, not two",
+            )
+        if group:
+            owner.setdefault(group, name)
+        if ("reserved" in pool.capacity) != bool(pool.reservations):
+            yield Problem(f"{path}.reservations", "capacity `reserved` and `reservations` belong together")
+        for index, ref in enumerate(pool.reservations):
+            yield from reservation_fits(
+                f"{path}.reservations[{index}]",
+                ref,
+                reservations,
+                types=(pool.instance_type,),
+                zones=(pool.zone,),
+                placement_group=group,
+            )

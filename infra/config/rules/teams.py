@@ -1,0 +1,68 @@
+"""Whether storage, data, money and samples name what is there."""
+
+from collections.abc import Iterator
+
+from infra import lustre
+from infra.config.cost import Cost
+from infra.config.data import DataSource
+from infra.config.network import AnyNetwork
+from infra.config.pools import Pool
+from infra.config.rules.base import Problem, rule
+from infra.config.rules.machines import unknown_zone
+from infra.config.storage import Storage
+from infra.config.tenants import Samples, Tenant
+from infra.contract import POOLS
+
+
+@rule
+def scratch_can_be_made(network: AnyNetwork, storage: Storage) -> Iterator[Problem]:
+    scratch = storage.scratch
+    if scratch is None:
+        return
+    refused = lustre.size_problem(scratch.size_gib, scratch.throughput, efa=scratch.efa)
+    if refused:
+        yield Problem("storage.scratch.size_gib", f"{scratch.size_gib}: {refused}")
+    if scratch.zone not in network.zones:
+        yield unknown_zone("storage.scratch.zone", scratch.zone, network)
+    for index, link in enumerate(scratch.links):
+        if link.bucket not in storage.buckets:
+            yield Problem(f"storage.scratch.links[{index}].bucket", f"no bucket {link.bucket}")
+
+
+@rule
+def tenants_read_what_is_there(tenants: dict[str, Tenant], data_sources: dict[str, DataSource]) -> Iterator[Problem]:
+    for team, tenant in tenants.items():
+        for index, source in enumerate(tenant.reads):
+            if source not in data_sources:
+                known = ", ".join(data_sources) or "none"
+                yield Problem(f"tenants.{team}.reads[{index}]", f"no data source {source}", f"there are {known}")
+
+
+@rule
+def costs_name_what_is_there(cost: Cost | None, tenants: dict[str, Tenant], storage: Storage) -> Iterator[Problem]:
+    for name, budget in cost.budgets.items() if cost else ():
+        if budget.team and budget.team not in tenants:
+            yield Problem(f"cost.budgets.{name}.team", f"no tenant {budget.team}")
+    if cost and cost.export and cost.export.bucket not in storage.buckets:
+        yield Problem("cost.export.bucket", f"no bucket {cost.export.bucket}")
+
+
+@rule
+def samples_can_run(
+    samples: Samples, tenants: dict[str, Tenant], storage: Storage, pools: dict[str, Pool]
+) -> Iterator[Problem]:
+    train = samples.train
+    if train is None:
+        return
+    if train.tenant not in tenants:
+        yield Problem("samples.train.tenant", f"no tenant {train.tenant}", f"there are {', '.join(tenants)}")
+    if train.bucket not in storage.buckets:
+        yield Problem("samples.train.bucket", f"no bucket {train.bucket}", f"there are {', '.join(storage.buckets)}")
+    if all(pool.kind != train.pool for pool in pools.values()):
+        yield Problem("samples.train.pool", f"no pool of kind {train.pool}", "it would stay Pending; add one")
+    quota = tenants[train.tenant].quota if train.tenant in tenants else None
+    if quota and POOLS[train.pool].gpu and quota.gpus < train.workers:
+        yield Problem(
+            "samples.train.workers",
+            f"{train.workers} GPU workers exceed the quota of {quota.gpus} GPUs of tenant {train.tenant}",
+        )
