@@ -31,8 +31,8 @@ def node_groups_can_be_made(region: str, network: AnyNetwork, node_groups: dict[
         yield from zone_problems(f"{path}.zones", group.zones, network)
         for index, kind in enumerate(group.instance_types):
             at = f"{path}.instance_types[{index}]"
-            yield from type_problems(at, kind, region, group.zones or network.zones)
-            yield from _type_fits(at, kind, group)
+            refused = list(type_problems(at, kind, region, group.zones or network.zones))
+            yield from refused or _type_fits(at, kind, group)
         architectures = {known.architectures for kind in group.instance_types if (known := instances.facts(kind))}
         if len(architectures) > 1:
             yield Problem(f"{path}.instance_types", "mixes processors, and a group has one AMI")
