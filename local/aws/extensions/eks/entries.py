@@ -33,6 +33,8 @@ def create_access_entry(call: Call, request: Document) -> Document:
     principal, kind = request["principalArn"], request.get("type") or "STANDARD"
     if principal in cluster.entries:
         raise in_use("The specified access entry resource is already in use on this cluster.", clusterName=cluster.name)
+    if kind not in NODE_TYPES | {"STANDARD"}:
+        raise invalid(f"The type {kind} is not one of {sorted(NODE_TYPES | {'STANDARD'})}")
     _known_principal(call, principal)
     if kind != "STANDARD" and (request.get("kubernetesGroups") or request.get("username")):
         raise invalid(f"The type {kind} does not support a username or kubernetesGroups.")
