@@ -56,14 +56,20 @@ def plan(stack: str, *, root: Path) -> Plan:
 
 @contextlib.contextmanager
 def _no_collection() -> Generator[None]:
-    """Importing a cloud's SDK makes a million objects that all stay; collecting in between costs a third more."""
-    enabled = gc.isenabled()
+    """Importing a cloud's SDK makes a million objects that all stay; collecting in between costs a third more.
+
+    After the first time what was imported is set aside for good, or the first collection would walk it all.
+    """
+    if not gc.isenabled():
+        yield
+        return
     gc.disable()
     try:
         yield
     finally:
-        if enabled:
-            gc.enable()
+        if not gc.get_freeze_count():
+            gc.freeze()
+        gc.enable()
 
 
 def _plan(file: StackFile, root: Path) -> Plan:
