@@ -10,9 +10,20 @@ from typing import Any
 
 import yaml
 
-# Objects that the API server and its controllers make by themselves, now and later.
 OWN_NAMESPACES = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
-FLEETING = frozenset({"events", "leases", "endpoints", "endpointslices", "componentstatuses"})
+# What the API server and its controllers make by themselves, by kind and name.
+OWN_OBJECTS = {
+    "ConfigMap": {
+        "kube-root-ca.crt",
+        "extension-apiserver-authentication",
+        "kube-apiserver-legacy-service-account-token-tracking",
+    },
+    "Namespace": OWN_NAMESPACES,
+    "Service": {"kubernetes"},
+    "ServiceCIDR": {"kubernetes"},
+}
+# Resources whose objects come and go with others, or with time.
+FLEETING = frozenset({"componentstatuses", "endpoints", "endpointslices", "events", "ipaddresses", "leases"})
 
 
 class Api:
@@ -49,15 +60,12 @@ def _own(kind: str, meta: dict[str, Any]) -> bool:
     """Whether a fresh API server has such an object, or makes it by itself in every namespace."""
     name, labels, notes = meta["name"], meta.get("labels") or {}, meta.get("annotations") or {}
     return (
-        "kubernetes.io/bootstrapping" in labels
-        or "apf.kubernetes.io/autoupdate-spec" in notes
+        name in OWN_OBJECTS.get(kind, ())
+        or name.startswith(("system:", "system-"))
+        or "kubernetes.io/bootstrapping" in labels
         or "kube-aggregator.kubernetes.io/automanaged" in labels
-        or name.startswith(("system:", "system-", "kubeadm:"))
-        or (kind == "Namespace" and name in OWN_NAMESPACES)
-        or (kind == "ServiceAccount" and meta["namespace"] in OWN_NAMESPACES)
-        or (kind == "ConfigMap" and name in ("kube-root-ca.crt", "extension-apiserver-authentication"))
-        or (kind in ("Role", "RoleBinding") and meta["namespace"] in OWN_NAMESPACES and "::" in name)
-        or (kind == "Service" and (meta["namespace"], name) == ("default", "kubernetes"))
+        or "apf.kubernetes.io/autoupdate-spec" in notes
+        or (kind in ("ServiceAccount", "Role", "RoleBinding") and meta["namespace"] in OWN_NAMESPACES)
     )
 
 

@@ -53,7 +53,7 @@ def down(console: Console, *, force: bool = False) -> Outcome:
                 "delete them and run this again, or `rayeks down local --force` to drop them with the servers",
             )
         names = servers.up()
-        servers.stop()
+        servers.stop(and_forget=bool(left))
         servers.forget()
         if alive := processes():
             raise UserError("processes are left:\n" + "\n".join(f"  - {process}" for process in alive))

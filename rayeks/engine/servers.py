@@ -1,7 +1,6 @@
 """The AWS and the Kubernetes of this machine, and whether they are still those that the state speaks of."""
 
 import json
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,21 +27,22 @@ class Servers:
 
     def identity(self) -> dict[str, str]:
         """What changes when a server has lost all that it held, by server."""
-        with urllib.request.urlopen(f"{self.aws.endpoint}/rayeks/boot", timeout=10) as answer:
-            boot = json.load(answer)["boot"]
-        return {"the local AWS": boot, "the local Kubernetes": self.api.identity()}
+        return {"the local AWS": self.aws.boot, "the local Kubernetes": self.api.identity()}
 
 
-def start() -> Servers:
+def start(say: Say) -> Servers:
     """Have both servers running. UserError when one can't be had."""
-    cluster = kubernetes.start()
-    return Servers(aws.start(kubernetes=cluster), cluster)
+    cluster = kubernetes.start(progress=say)
+    return Servers(aws.start(kubernetes=cluster, progress=say), cluster)
 
 
-def stop() -> None:
-    """Stop both servers, with all that they hold."""
+def stop(*, and_forget: bool = False) -> None:
+    """Stop both servers; the AWS loses what it holds by that, the Kubernetes only when told to forget."""
     aws.stop()
-    kubernetes.stop()
+    if and_forget:
+        kubernetes.reset()
+    else:
+        kubernetes.stop()
 
 
 def up() -> list[str]:

@@ -73,7 +73,7 @@ def session(console: Console, command: str) -> Generator[Session]:
         recovery.clear_locks(say)
         recovery.await_plugins(say)
         binary = toolchain.tool("pulumi", progress=say)
-        running = servers.start()
+        running = servers.start(say)
         env = environment(aws.environment(running.aws.endpoint), running.kubernetes.kubeconfig)
         engine = open_engine(binary, env)
         pending = recovery.mend(engine, say)
