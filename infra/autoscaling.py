@@ -42,7 +42,7 @@ class Karpenter(pulumi.ComponentResource):
             cluster_name=cluster.name,
             principal_arn=node_role.arn,
             type="EC2_LINUX",
-            opts=ResourceOptions(parent=self, depends_on=cluster.node_addons),
+            opts=ResourceOptions(parent=self, depends_on=[cluster.joinable]),
         )
         controller = PodRole(
             f"{name}-karpenter",
@@ -56,7 +56,7 @@ class Karpenter(pulumi.ComponentResource):
                     aws, name, node_role=node_role_name, queue_arn=aws.arn("sqs", name)
                 ).items()
             },
-            after=cluster.node_addons,
+            after=[cluster.joinable],
             opts=self._child,
         )
         kubernetes = cluster.kubernetes
@@ -81,7 +81,7 @@ class Karpenter(pulumi.ComponentResource):
             opts=ResourceOptions(
                 parent=self,
                 provider=kubernetes,
-                depends_on=[crds, controller, node_role, entry, *node_groups.ready],
+                depends_on=[crds, controller, node_role, entry, cluster.identities, *node_groups.running],
             ),
         )
         self.node_role = node_role.name
@@ -193,6 +193,6 @@ def chart_values(cluster: str, endpoint: Output[str], queue: Output[str]) -> dic
                 "limits": {"memory": "1Gi"},
             }
         },
-        # Karpenter runs before CoreDNS may, and must not depend on the pods that it makes room for.
+        # Karpenter starts beside CoreDNS, and must not depend on pods that it may have to make room for.
         "dnsPolicy": "Default",
     }

@@ -34,8 +34,10 @@ TAINT_EFFECTS = {
 class NodeGroups(pulumi.ComponentResource):
     """The managed node groups, and CoreDNS, which needs their nodes to become healthy."""
 
-    ready: list[pulumi.Resource]
-    """What the cluster's own controllers wait for: groups that may hold them, and DNS."""
+    running: list[pulumi.Resource]
+    """Groups with nodes, which the cluster's own controllers wait for."""
+    dns: pulumi.Resource
+    """CoreDNS: healthy only on nodes; jobs need it, and the controllers start beside it."""
 
     def __init__(
         self,
@@ -56,8 +58,8 @@ class NodeGroups(pulumi.ComponentResource):
             opts=ResourceOptions(parent=self),
         )
         groups = {key: self._group(f"{name}-{key}", key, group) for key, group in settings.items()}
-        running = [groups[key] for key, group in settings.items() if group.desired > 0]
-        self.ready = [*running, cluster.addon("coredns", after=running)]
+        self.running = [groups[key] for key, group in settings.items() if group.desired > 0]
+        self.dns = cluster.addon("coredns", after=self.running)
         self.register_outputs({})
 
     def _group(self, name: str, key: str, group: NodeGroup) -> eks.NodeGroup:
@@ -89,7 +91,7 @@ class NodeGroups(pulumi.ComponentResource):
             taints=[{"key": t.key, "value": t.value, "effect": TAINT_EFFECTS[t.effect]} for t in group.taints],
             opts=ResourceOptions(
                 parent=self,
-                depends_on=[self._network, self._role, *self._cluster.node_addons],
+                depends_on=[self._network, self._role, self._cluster.joinable],
                 # Somebody may have scaled the group by hand, or the cluster autoscaler has.
                 ignore_changes=["scalingConfig.desiredSize"],
             ),

@@ -27,8 +27,10 @@ class Cluster(pulumi.ComponentResource):
     security_group_id: Output[str]
     kubeconfig: Output[str]
     kubernetes: pulumi_kubernetes.Provider
-    node_addons: list[pulumi.Resource]
-    """What a node needs to become Ready: pod networking, kube-proxy and the Pod Identity agent."""
+    joinable: pulumi.Resource
+    """The control plane with pod networking and kube-proxy: what a node needs to become Ready."""
+    identities: pulumi.Resource
+    """The Pod Identity agent: what a pod needs to act as its role."""
 
     def __init__(self, name: str, settings: Settings, *, network: Network, aws: Aws) -> None:
         super().__init__("rayeks:infra:Cluster", name, None, ResourceOptions(protect=settings.deletion_protection))
@@ -84,7 +86,8 @@ class Cluster(pulumi.ComponentResource):
         self.security_group_id = self._cluster.cluster_security_group_id
         self.kubeconfig = self._cluster.kubeconfig_json
         entries = [entry for access in settings.access.items() for entry in self._access(aws, *access)]
-        self.node_addons = [self._cluster, self.addon("eks-pod-identity-agent")]
+        self.joinable = self._cluster
+        self.identities = self.addon("eks-pod-identity-agent")
         self.kubernetes = pulumi_kubernetes.Provider(
             name,
             kubeconfig=self.kubeconfig,

@@ -30,7 +30,7 @@ class KubeRay(pulumi.ComponentResource):
             create_namespace=True,
             timeout=600,
             values=chart_values(settings),
-            opts=ResourceOptions(parent=self, provider=cluster.kubernetes, depends_on=node_groups.ready),
+            opts=ResourceOptions(parent=self, provider=cluster.kubernetes, depends_on=node_groups.running),
         )
         self.register_outputs({})
 

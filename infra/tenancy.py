@@ -11,6 +11,7 @@ from pulumi_kubernetes.core.v1 import Namespace, ResourceQuota, ServiceAccount
 from infra import contract, iam, iam_data
 from infra.autoscaling import Pools
 from infra.buckets import bucket_name
+from infra.capacity import NodeGroups
 from infra.cluster import Cluster
 from infra.config.data import DataSource, RdsSource
 from infra.config.tenants import Tenant
@@ -34,6 +35,7 @@ class Tenants(pulumi.ComponentResource):
         storage: Storage,
         pools: Pools,
         kuberay: KubeRay,
+        node_groups: NodeGroups,
         data_sources: Mapping[str, DataSource],
         aws: Aws,
     ) -> None:
@@ -43,7 +45,9 @@ class Tenants(pulumi.ComponentResource):
             namespace = Namespace(
                 self.namespaces[team],
                 metadata={"name": self.namespaces[team], "labels": labels(team, tenant)},
-                opts=ResourceOptions(parent=self, provider=cluster.kubernetes, depends_on=[pools, kuberay]),
+                opts=ResourceOptions(
+                    parent=self, provider=cluster.kubernetes, depends_on=[pools, kuberay, node_groups.dns]
+                ),
             )
             inside = ResourceOptions(parent=namespace, provider=cluster.kubernetes)
             ResourceQuota(
@@ -74,7 +78,7 @@ class Tenants(pulumi.ComponentResource):
                     f"read-{source}": json.dumps(iam.document(*iam_data.read(aws, source, data_sources[source])))
                     for source in tenant.reads
                 },
-                after=cluster.node_addons,
+                after=[cluster.joinable],
                 opts=ResourceOptions(parent=self),
             )
         for source, database in data_sources.items():

@@ -40,6 +40,7 @@ tenants = Tenants(
     storage=storage,
     pools=pools,
     kuberay=kuberay,
+    node_groups=node_groups,
     data_sources=platform.data_sources,
     aws=aws,
 )
