@@ -19,14 +19,14 @@ def kubeconfig(cluster: Child, user: Mapping[str, Any]) -> dict[str, Any]:
         "apiVersion": "v1",
         "clusters": [
             {
-                "name": "kubernetes",
                 "cluster": {
                     "server": Ref(cluster, "endpoint"),
                     "certificate-authority-data": Ref(cluster, "certificateAuthority.data"),
                 },
+                "name": "kubernetes",
             }
         ],
-        "contexts": [{"name": "aws", "context": {"cluster": "kubernetes", "user": "aws"}}],
+        "contexts": [{"context": {"cluster": "kubernetes", "user": "aws"}, "name": "aws"}],
         "current-context": "aws",
         "kind": "Config",
         "users": [{"name": "aws", "user": dict(user)}],

@@ -250,7 +250,8 @@ def oidc_provider(expansion: Expansion, name: str, made: Child) -> Child:
 
 
 def _security_group(name: str, vpc: Any, tags: Any) -> Child:
-    return Child(SECURITY_GROUP, name, {"vpcId": vpc, "revokeRulesOnDelete": True, "tags": tags})
+    inputs = {"description": "Managed by Pulumi", "vpcId": vpc, "revokeRulesOnDelete": True, "tags": tags}
+    return Child(SECURITY_GROUP, name, inputs)
 
 
 def _rule(
