@@ -74,7 +74,8 @@ def environment(aws: Mapping[str, str], kubeconfig: Path | None) -> dict[str, st
     providers = root() / "local" / "providers" / "bin"
     return {
         **base,
-        **aws,
+        # What is empty there only hides what a person's shell may say, which is not in `base` anyway.
+        **{name: value for name, value in aws.items() if value},
         "PATH": f"{providers}{os.pathsep}{base.get('PATH', os.defpath)}",
         "RAYEKS_HOME": str(home()),
         "RAYEKS_JOURNAL": str(journal()),
