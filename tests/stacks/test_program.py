@@ -1,0 +1,112 @@
+"""The program of every stack file: what waits for what, and so what is deleted before what."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rayeks.plan import Plan, Resource, plan
+
+ROOT = Path(__file__).parents[2]
+STACKS = ("local", "dev", "staging", "prod")
+
+
+@pytest.fixture(scope="module", params=STACKS)
+def made(request) -> Plan:
+    return plan(request.param, root=ROOT)
+
+
+def of(made: Plan, kind: str, name: str = "") -> list[Resource]:
+    found = [r for r in made.resources if r.type.endswith(kind) and r.name.endswith(name)]
+    assert found, f"no {kind} {name}"
+    return found
+
+
+def waits_for(made: Plan, resource: Resource) -> set[str]:
+    """Every URN that must exist before the resource does, and so outlives it at a teardown.
+
+    As the engine reads it: dependencies, parent and provider, and for a component everything below it.
+    """
+    by_urn = {r.urn: r for r in made.resources}
+    below: dict[str, list[str]] = {}
+    for r in made.resources:
+        below.setdefault(r.parent or "", []).append(r.urn)
+
+    def descendants(urn: str) -> Iterator[str]:
+        for child in below.get(urn, []):
+            yield child
+            yield from descendants(child)
+
+    seen: set[str] = set()
+    todo = [(resource.urn, True)]
+    while todo:
+        urn, whole = todo.pop()
+        found = dict.fromkeys(by_urn[urn].dependencies, True)
+        found |= {above: False for above in (by_urn[urn].parent, by_urn[urn].provider) if above}
+        if whole and urn != resource.urn and not by_urn[urn].custom:
+            found |= dict.fromkeys(descendants(urn), True)
+        for dependency, children in found.items():
+            known = dependency if dependency in by_urn else dependency.rsplit("::", 1)[0]
+            if known not in seen and known in by_urn:
+                seen.add(known)
+                todo.append((known, children))
+    return seen
+
+
+CHAIN = [
+    ("core/v1:Namespace", "", "karpenter.sh/v1:NodePool", "", "jobs end before their machines"),
+    ("core/v1:Namespace", "", "helm.sh/v3:Release", "kuberay-operator", "jobs end while KubeRay can clean up"),
+    ("core/v1:Namespace", "", "eks/addon:Addon", "coredns", "jobs never lose DNS"),
+    ("karpenter.sh/v1:NodePool", "ray-cpu", "karpenter.k8s.aws/v1:EC2NodeClass", "ray-cpu", "nodes drain first"),
+    ("karpenter.k8s.aws/v1:EC2NodeClass", "", "helm.sh/v3:Release", "karpenter", "Karpenter ends its nodes"),
+    ("helm.sh/v3:Release", "karpenter", "helm.sh/v3:Release", "karpenter-crd", "the CRDs outlive the controller"),
+    ("helm.sh/v3:Release", "karpenter", "podIdentityAssociation:PodIdentityAssociation", "-karpenter", "it has rights"),
+    ("helm.sh/v3:Release", "karpenter", "rolePolicy:RolePolicy", "-karpenter-iam-integration", "it has its policies"),
+    ("helm.sh/v3:Release", "karpenter", "accessEntry:AccessEntry", "-karpenter-node", "its nodes may still drain"),
+    ("helm.sh/v3:Release", "karpenter", "sqs/queue:Queue", "", "it reads its queue"),
+    ("helm.sh/v3:Release", "karpenter", "eks/nodeGroup:NodeGroup", "-system", "it has a node to run on"),
+    ("helm.sh/v3:Release", "karpenter", "eks/addon:Addon", "eks-pod-identity-agent", "it gets its credentials"),
+    ("helm.sh/v3:Release", "kuberay-operator", "eks/nodeGroup:NodeGroup", "-system", "it has a node to run on"),
+    ("eks/nodeGroup:NodeGroup", "-system", "eks/addon:Addon", "vpc-cni", "nodes keep their network"),
+    ("eks/nodeGroup:NodeGroup", "-system", "natGateway:NatGateway", "", "nodes reach their images"),
+    (
+        "eks/nodeGroup:NodeGroup",
+        "-system",
+        "rolePolicyAttachment:RolePolicyAttachment",
+        "-node-AmazonEKS_CNI_Policy",
+        "",
+    ),
+    ("eks/addon:Addon", "coredns", "eks/nodeGroup:NodeGroup", "-system", "CoreDNS is healthy on nodes only"),
+    ("eks/addon:Addon", "vpc-cni", "eks/cluster:Cluster", "", "an add-on is part of its cluster"),
+    ("eks/cluster:Cluster", "", "ec2/subnet:Subnet", "private-us-west-2a", "the control plane stands in the VPC"),
+    ("natGateway:NatGateway", "", "internetGateway:InternetGateway", "", "the way out goes last"),
+]
+
+
+@pytest.mark.parametrize(("first", "one", "then", "two", "why"), CHAIN, ids=[f"{a}-{c}{d}" for a, _, c, d, _ in CHAIN])
+def test_a_teardown_deletes_what_stands_on_something_before_it(made, first, one, then, two, why):
+    wanted = {r.urn for r in of(made, then, two)}
+    for resource in of(made, first, one):
+        assert wanted & waits_for(made, resource), f"{resource.name} must go before {then} {two}: {why}"
+
+
+def test_the_control_plane_waits_for_no_nat_gateway(made):
+    cluster = of(made, "eks/cluster:Cluster")[0]
+    assert not {r.urn for r in of(made, "natGateway:NatGateway")} & waits_for(made, cluster), (
+        "a control plane takes ten minutes and needs subnets only"
+    )
+
+
+def test_every_sample_of_the_outputs_has_its_manifest_and_its_command(made):
+    workloads = made.to_json()["outputs"]["workloads"]
+    assert set(workloads) == {"train"}
+    assert workloads["train"]["manifest"]["kind"] == "RayJob"
+    assert workloads["train"]["launch"] == f"rayeks launch train --stack {made.stack}"
+
+
+def test_data_is_protected_in_staging_and_prod(made):
+    if made.stack in ("staging", "prod"):
+        assert all(r.protect for r in of(made, "s3/bucket:Bucket"))
+        assert all(r.protect for r in of(made, "efs/fileSystem:FileSystem"))
+    if made.stack == "prod":
+        assert of(made, "eks/cluster:Cluster")[0].inputs["deletionProtection"]
