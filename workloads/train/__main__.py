@@ -5,6 +5,7 @@ import os
 import sys
 from datetime import UTC, datetime
 
+from infra import contract
 from workloads.storage import StorageError, open_storage
 from workloads.train.driver import fit
 from workloads.train.settings import PROFILES, Placement, Settings
@@ -33,8 +34,8 @@ def parse(arguments: list[str], environment: dict[str, str]) -> argparse.Namespa
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
-    def flag(name: str, default: object, kind: type | object, text: str) -> None:
-        variable = "TRAIN_" + name.replace("-", "_").upper()
+    def flag(name: str, default: object, kind: type | object, text: str, variable: str = "") -> None:
+        variable = variable or "TRAIN_" + name.replace("-", "_").upper()
         parser.add_argument(
             f"--{name}",
             default=environment.get(variable, default),
@@ -45,8 +46,8 @@ def parse(arguments: list[str], environment: dict[str, str]) -> argparse.Namespa
     flag("storage", None, str, "where checkpoints go: s3://bucket/prefix, or a path that every node mounts")
     flag("profile", "local", str, f"the kind of machine: {', '.join(PROFILES)}")
     flag("workers", "2", _workers, "a count, LEAST:MOST for an elastic run, 0 for this process")
-    flag("run", None, str, "the run's name; default: train-<now>")
-    flag("resume", None, str, "continue the run of this name; it must exist")
+    flag("run", None, str, "the run's name, train-<now> without one", contract.RUN_VARIABLE)
+    flag("resume", None, str, "continue the run of this name; it must exist", contract.RESUME_VARIABLE)
     flag("epochs", "8", _at_least(1), "passes over the training rows")
     flag("batch", "32", _at_least(1), "rows of one step, over all workers together")
     flag("learning-rate", "0.003", float, "Adam's step size")

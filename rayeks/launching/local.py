@@ -1,0 +1,126 @@
+"""A RayJob manifest run on this machine: a real cluster of its shape, the entrypoint through Ray's Jobs API."""
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from infra import contract
+from rayeks.errors import UserError
+from rayeks.launching import nodes
+from rayeks.launching.result import Result, row_of
+from rayeks.launching.shape import Machine, Node, shape, token_auth
+
+SPEAK_EVERY_S = 8.0
+
+Follow = Callable[[str], None]
+
+
+def launch_local(
+    manifest: dict[str, Any],
+    *,
+    name: str,
+    env: Mapping[str, str],
+    follow: Follow = print,
+    progress: nodes.Progress = print,
+    variable: str = contract.RUN_VARIABLE,
+) -> Result:
+    """Run a RayJob's entrypoint to its end on a cluster of the manifest's shape, and leave nothing running.
+
+    `env` is added to every node's environment; the run's `name` is told to the job as `$RUN_NAME`, or as
+    `variable`. `follow` gets each line of the driver's log as it comes, `progress` what happens around it.
+    Interrupted by Ctrl-C or SIGTERM it ends every process first. UserError when the cluster does not start.
+    """
+    began = time.monotonic()
+    plan = shape(manifest, _machine())
+    nodes.clean(progress)
+    for note in plan.notes:
+        progress(note)
+    workers = plan.nodes[1:]
+    progress(f"starting Ray on this machine: a head and {len(workers)} nodes of {_sizes(workers)}")
+    with _terminable():
+        auth = token_auth(manifest)
+        cluster = nodes.start(plan, {**env, variable: name}, auth=auth, progress=progress)
+        try:
+            progress(f"the cluster is up after {time.monotonic() - began:.0f} s; dashboard {cluster.dashboard}")
+            status, message, rows = asyncio.run(_run(cluster, manifest["spec"]["entrypoint"], follow, progress))
+        finally:
+            nodes.stop(cluster)
+    return Result(name, status, time.monotonic() - began, message, rows, cluster.folder)
+
+
+async def _run(
+    cluster: nodes.Cluster, entrypoint: str, follow: Follow, progress: nodes.Progress
+) -> tuple[str, str, list[dict[str, Any]]]:
+    from ray.job_submission import JobSubmissionClient
+
+    client = JobSubmissionClient(cluster.dashboard, headers=cluster.headers())
+    job = await asyncio.to_thread(client.submit_job, entrypoint=entrypoint)
+    rows: list[dict[str, Any]] = []
+    spoken = began = time.monotonic()
+    lines = _lines(client, job)
+    pending = asyncio.ensure_future(anext(lines, None))
+    while True:
+        done, _ = await asyncio.wait([pending], timeout=1)
+        now = time.monotonic()
+        if done:
+            if (line := pending.result()) is None:
+                break
+            follow(line)
+            rows += [row] if (row := row_of(line)) is not None else []
+            spoken = now
+            pending = asyncio.ensure_future(anext(lines, None))
+        elif dead := cluster.dead():
+            pending.cancel()
+            raise UserError(dead, f"the nodes' logs are in {cluster.folder}")
+        elif now - spoken > SPEAK_EVERY_S:
+            progress(f"the job is {client.get_job_status(job).value.lower()} ({now - began:.0f} s)")
+            spoken = now
+    info: Any = client.get_job_info(job)
+    return info.status.value, info.message or "", rows
+
+
+async def _lines(client: Any, job: str) -> AsyncIterator[str]:
+    """The driver's log, a line at a time, until the job has ended."""
+    rest = ""
+    async for chunk in client.tail_job_logs(job):
+        *whole, rest = (rest + chunk).split("\n")
+        for line in whole:
+            yield line
+    if rest:
+        yield rest
+
+
+def _machine() -> Machine:
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    gpus = len([path for path in Path("/dev").glob("nvidia[0-9]*") if path.name[6:].isdigit()])
+    return Machine(cpus, gpus, psutil.virtual_memory().available)
+
+
+def _sizes(workers: tuple[Node, ...]) -> str:
+    sizes = sorted({f"{node.cpus} CPU" + (f" and {node.gpus} GPU" if node.gpus else "") for node in workers})
+    return " or ".join(sizes) or "nothing"
+
+
+@contextmanager
+def _terminable() -> Generator[None]:
+    """Let SIGTERM unwind the block as Ctrl-C does, so that its `finally` clauses run."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(_number: int, _frame: object) -> None:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,109 @@
+"""What a RayJob manifest asks for, scaled to one machine: pure, so that the scaling can be read and tested."""
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from infra import contract
+from rayeks.errors import UserError
+
+OBJECT_STORE_BYTES = 200_000_000
+NODE_BYTES = 700_000_000
+"""A node's processes and object store, and one Python worker that imports PyTorch: 0.6 GB measured."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What this computer can give: CPU cores, NVIDIA GPUs, bytes of memory that are free."""
+
+    cpus: int
+    gpus: int
+    free_memory: int
+
+
+@dataclass(frozen=True)
+class Node:
+    """One `ray start` process, in the terms of its flags."""
+
+    group: str
+    cpus: int
+    gpus: int = 0
+    custom: dict[str, float] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A cluster for one machine, the head first, and what was changed to make it fit."""
+
+    nodes: tuple[Node, ...]
+    notes: tuple[str, ...]
+
+
+def shape(manifest: dict[str, Any], machine: Machine) -> Shape:
+    """The nodes of a RayJob's cluster: its head and one node for each worker replica.
+
+    Where the machine has fewer CPU cores than the workers ask for, each gets an equal share, one at least; a
+    note says so. UserError for GPUs that the machine lacks and for memory that would not do.
+    """
+    cluster = manifest["spec"]["rayClusterSpec"]
+    head = _node(cluster["headGroupSpec"], "headgroup")
+    workers = [
+        _node(group, group["groupName"])
+        for group in cluster.get("workerGroupSpecs", [])
+        for _ in range(group.get("replicas", 0) * group.get("numOfHosts", 1))
+    ]
+    notes = []
+    asked = sum(node.gpus for node in workers)
+    if asked > machine.gpus:
+        raise UserError(
+            f"the job asks for {asked} GPUs and this machine has {machine.gpus}",
+            "launch it on a stack with GPU pools, or choose its CPU profile in the stack file",
+        )
+    if (wanted := sum(node.cpus for node in workers)) > machine.cpus:
+        share = max(1, machine.cpus // len(workers))
+        workers = [replace(node, cpus=min(node.cpus, share)) for node in workers]
+        given = sum(node.cpus for node in workers)
+        notes.append(f"the workers ask for {wanted} CPUs, this machine has {machine.cpus}: they get {given}")
+    needed = (1 + len(workers)) * NODE_BYTES
+    if needed > machine.free_memory:
+        raise UserError(
+            f"{1 + len(workers)} Ray nodes need {needed / 1e9:.1f} GB of memory, "
+            f"{machine.free_memory / 1e9:.1f} GB are free",
+            "close other programs, or lower the sample's workers in the stack file",
+        )
+    return Shape((head, *workers), tuple(notes))
+
+
+def _node(group: dict[str, Any], name: str) -> Node:
+    """A group's node, read as KubeRay reads it: `resources`, else rayStartParams, else the container's."""
+    container = group["template"]["spec"]["containers"][0]
+    asked = container.get("resources", {})
+    amounts = asked.get("requests", {}) | asked.get("limits", {})
+    params, stated = group.get("rayStartParams", {}), dict(group.get("resources", {}))
+    cpus = stated.pop("CPU", params.get("num-cpus", amounts.get("cpu", "1")))
+    gpus = stated.pop("GPU", params.get("num-gpus", amounts.get(contract.GPU_RESOURCE, "0")))
+    stated.pop("memory", None)
+    if "resources" in params:
+        stated |= json.loads(params["resources"].strip("'\"").replace('\\"', '"'))
+    return Node(
+        group=name,
+        cpus=_whole(cpus),
+        gpus=_whole(gpus),
+        custom={resource: float(amount) for resource, amount in stated.items()},
+        labels=dict(group.get("labels", {})),
+        env={entry["name"]: entry["value"] for entry in container.get("env", []) if "value" in entry},
+    )
+
+
+def _whole(quantity: str | int | float) -> int:
+    """A CPU quantity, rounded up as KubeRay does."""
+    text = str(quantity)
+    cores = float(text[:-1]) / 1000 if text.endswith("m") else float(text)
+    return -int(-cores // 1)
+
+
+def token_auth(manifest: dict[str, Any]) -> bool:
+    """Whether the manifest turns Ray's token authentication on."""
+    return manifest["spec"]["rayClusterSpec"].get("authOptions", {}).get("mode") == "token"

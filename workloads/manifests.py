@@ -1,0 +1,218 @@
+"""Specs to KubeRay manifests (ray.io/v1, KubeRay 1.6.2): pure functions, the same spec always the same object."""
+
+from typing import Any
+
+import yaml
+
+from infra import contract
+from workloads.spec import DRAIN_S, GRACE_S, Cluster, CronJob, Group, Job, Owner, Resources, Service, Workers
+
+API_VERSION = "ray.io/v1"
+CONTAINER = {"head": "ray-head", "worker": "ray-worker"}
+SHARED_MEMORY = "shared-mem"
+RESTRICTED = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "runAsNonRoot": True,
+    "runAsUser": 1000,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+Manifest = dict[str, Any]
+
+
+def ray_job(job: Job) -> Manifest:
+    """A RayJob with a cluster of its own; the submitter runs beside the heads, never on a paid worker."""
+    labels = cost_labels(job.owner, job.name)
+    spec = {
+        "entrypoint": job.entrypoint,
+        "submissionMode": "K8sJobMode",
+        "backoffLimit": job.retries,
+        "shutdownAfterJobFinishes": True,
+        "ttlSecondsAfterFinished": job.ttl_s,
+        **_set(preRunningDeadlineSeconds=job.start_deadline_s, activeDeadlineSeconds=job.deadline_s),
+        "submitterPodTemplate": _submitter(job.cluster, labels),
+        "rayClusterSpec": ray_cluster_spec(job.cluster, labels, disruptable=job.disruptable),
+    }
+    return _object("RayJob", job.name, job.owner, labels, spec)
+
+
+def ray_cluster(name: str, owner: Owner, cluster: Cluster) -> Manifest:
+    """A RayCluster that lives until it is deleted."""
+    labels = cost_labels(owner, name)
+    return _object("RayCluster", name, owner, labels, ray_cluster_spec(cluster, labels))
+
+
+def ray_service(service: Service) -> Manifest:
+    """A RayService; a changed cluster is brought up beside the old one and takes over when it is healthy."""
+    labels = cost_labels(service.owner, service.name)
+    spec = {
+        "serveConfigV2": yaml.safe_dump(service.serve_config, sort_keys=False),
+        "upgradeStrategy": {"type": service.upgrade},
+        "rayClusterDeletionDelaySeconds": service.old_cluster_s,
+        # The head runs no replica: traffic goes to the proxies of workers, which outnumber it.
+        "excludeHeadPodFromServeSvc": True,
+        "rayClusterConfig": ray_cluster_spec(service.cluster, labels),
+    }
+    return _object("RayService", service.name, service.owner, labels, spec)
+
+
+def ray_cron_job(cron: CronJob) -> Manifest:
+    """A RayCronJob (KubeRay's feature gate `RayCronJob` must be on)."""
+    labels = cost_labels(cron.job.owner, cron.name)
+    template = ray_job(cron.job)["spec"]
+    spec = {"schedule": cron.schedule, "suspend": cron.suspended, "jobTemplate": template}
+    return _object("RayCronJob", cron.name, cron.job.owner, labels, spec)
+
+
+def ray_cluster_spec(cluster: Cluster, labels: dict[str, str], *, disruptable: bool = False) -> Manifest:
+    """The RayClusterSpec that all four kinds carry."""
+    head = cluster.head
+    scaling = {
+        "enableInTreeAutoscaling": True,
+        # KubeRay infers nothing from the Ray version: without it, idle timeouts of groups are refused.
+        "autoscalerOptions": {"version": "v2", "idleTimeoutSeconds": cluster.idle_timeout_s},
+    }
+    return {
+        "rayVersion": cluster.ray_version,
+        **({"authOptions": {"mode": "token"}} if cluster.token_auth else {}),
+        **(scaling if cluster.autoscaling else {}),
+        "headGroupSpec": {
+            **_ray_resources(head.resources),
+            "labels": _ray_labels(head),
+            "template": _pod(cluster, head, "head", labels, keep=True),
+        },
+        "workerGroupSpecs": [_worker_group(cluster, group, labels, keep=not disruptable) for group in cluster.workers],
+    }
+
+
+def cost_labels(owner: Owner, job: str) -> dict[str, str]:
+    """What bills are split by, on the object and on every pod of it."""
+    return {
+        contract.TEAM_LABEL: owner.team,
+        contract.PROJECT_LABEL: owner.project,
+        contract.JOB_LABEL: job,
+    }
+
+
+def _object(kind: str, name: str, owner: Owner, labels: dict[str, str], spec: Manifest) -> Manifest:
+    queue = {contract.QUEUE_LABEL: owner.queue} if owner.queue else {}
+    metadata = {"name": name, "namespace": owner.namespace, "labels": labels | queue}
+    return {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def _worker_group(cluster: Cluster, group: Workers, labels: dict[str, str], *, keep: bool) -> Manifest:
+    template = _pod(cluster, group, "worker", labels, keep=keep)
+    if group.one_zone:
+        template["spec"]["affinity"] = _same_zone(labels)
+    return {
+        "groupName": group.name,
+        "replicas": group.replicas,
+        "minReplicas": group.minimum,
+        "maxReplicas": group.maximum,
+        "numOfHosts": group.hosts,
+        **_set(idleTimeoutSeconds=group.idle_timeout_s),
+        **_ray_resources(group.resources),
+        "labels": _ray_labels(group),
+        "template": template,
+    }
+
+
+def _pod(cluster: Cluster, group: Group, role: str, labels: dict[str, str], *, keep: bool) -> Manifest:
+    worker = role == "worker"
+    env = cluster.env | group.env | ({"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": str(DRAIN_S)} if worker else {})
+    mounts = [
+        {"name": mount.claim, "mountPath": mount.path, **({"readOnly": True} if mount.read_only else {})}
+        for mount in group.mounts
+    ]
+    volumes = [{"name": mount.claim, "persistentVolumeClaim": {"claimName": mount.claim}} for mount in group.mounts]
+    # Ray keeps its objects in /dev/shm, 30 % of memory; a container's default is 64 MB.
+    shared = {"medium": "Memory", "sizeLimit": _gib(group.resources.memory_gib * 0.4)}
+    container = {
+        "name": CONTAINER[role],
+        "image": cluster.image,
+        "env": [{"name": name, "value": value} for name, value in sorted(env.items())],
+        "resources": _container_resources(group.resources),
+        "securityContext": RESTRICTED,
+        "volumeMounts": [{"name": SHARED_MEMORY, "mountPath": "/dev/shm"}, *mounts],
+    }
+    return {
+        "metadata": {"labels": labels, **({"annotations": contract.DO_NOT_DISRUPT} if keep else {})},
+        "spec": {
+            **contract.POOLS[group.pool].scheduling(),
+            "serviceAccountName": cluster.service_account,
+            # The autoscaler beside the head talks to Kubernetes; nothing else needs to. AWS is by Pod Identity.
+            "automountServiceAccountToken": cluster.autoscaling and not worker,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": GRACE_S,
+            "securityContext": {"fsGroup": 1000},
+            "containers": [container],
+            "volumes": [{"name": SHARED_MEMORY, "emptyDir": shared}, *volumes],
+        },
+    }
+
+
+def _submitter(cluster: Cluster, labels: dict[str, str]) -> Manifest:
+    container = {
+        "name": "ray-job-submitter",
+        "image": cluster.image,
+        "resources": {
+            "requests": {"cpu": "250m", "memory": "512Mi"},
+            "limits": {"memory": "512Mi"},
+        },
+        "securityContext": RESTRICTED,
+    }
+    return {
+        "metadata": {"labels": labels, "annotations": contract.DO_NOT_DISRUPT},
+        "spec": {
+            **contract.POOLS[cluster.head.pool].scheduling(),
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "restartPolicy": "Never",
+            "containers": [container],
+        },
+    }
+
+
+def _ray_resources(resources: Resources) -> Manifest:
+    """What Ray schedules on, where it differs from the container's resources.
+
+    `resources` and `rayStartParams`' num-cpus exclude each other, so one of them says everything.
+    """
+    cpus = {} if resources.num_cpus is None else {"CPU": str(resources.num_cpus)}
+    if resources.custom:
+        custom = {name: f"{amount:g}" for name, amount in resources.custom.items()}
+        return {"rayStartParams": {}, "resources": cpus | custom}
+    return {"rayStartParams": {"num-cpus": cpus["CPU"]} if cpus else {}}
+
+
+def _ray_labels(group: Group) -> dict[str, str]:
+    return contract.POOLS[group.pool].labels() | group.labels
+
+
+def _container_resources(resources: Resources) -> Manifest:
+    gpus = {contract.GPU_RESOURCE: str(resources.gpus)} if resources.gpus else {}
+    fixed = {"memory": _gib(resources.memory_gib)} | gpus | resources.devices
+    return {"requests": {"cpu": _cpu(resources.cpu)} | fixed, "limits": fixed}
+
+
+def _same_zone(labels: dict[str, str]) -> Manifest:
+    term = {
+        "topologyKey": "topology.kubernetes.io/zone",
+        "labelSelector": {"matchLabels": {contract.JOB_LABEL: labels[contract.JOB_LABEL]}},
+    }
+    return {
+        "podAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]}
+    }
+
+
+def _cpu(cores: float) -> str:
+    return f"{cores:g}" if cores == int(cores) else f"{round(cores * 1000)}m"
+
+
+def _gib(amount: float) -> str:
+    return f"{amount:g}Gi" if amount == int(amount) else f"{round(amount * 1024)}Mi"
+
+
+def _set(**fields: object) -> Manifest:
+    return {name: value for name, value in fields.items() if value is not None}

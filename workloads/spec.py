@@ -1,0 +1,250 @@
+"""What a Ray workload asks for, typed; what KubeRay's controllers would refuse after apply is refused here instead.
+
+The rules are those of KubeRay 1.6.2, `ray-operator/controllers/ray/utils/validation.go`. Its webhook is off by
+default and its CRDs say little, so a mistake would otherwise end as a warning event on a job that never starts.
+"""
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+
+from infra import contract
+
+DRAIN_S = 90
+"""How long a worker that gets SIGTERM lets its tasks end (RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S)."""
+
+GRACE_S = 120
+"""The pod's grace period: EC2's spot notice, and longer than the drain, or the kubelet would cut it short."""
+
+RESERVED_ENV = {
+    "RAY_REDIS_ADDRESS": "gcs fault tolerance",
+    "REDIS_PASSWORD": "gcs fault tolerance",
+    "REDIS_USERNAME": "gcs fault tolerance",
+    "RAY_enable_autoscaler_v2": "autoscaling",
+    "RAY_AUTH_MODE": "token_auth",
+    "RAY_AUTH_TOKEN": "token_auth",
+    "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "the drain that every worker has",
+}
+
+
+def _name(most: int):
+    def check(name: str) -> str:
+        if len(name) > most or not re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name):
+            raise ValueError(
+                f"{name!r}: KubeRay takes at most {most} lower-case letters, digits and '-', "
+                "a letter first and no '-' last"
+            )
+        return name
+
+    return AfterValidator(check)
+
+
+def _label_value(value: str) -> str:
+    if len(value) > 63 or not re.fullmatch(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?", value):
+        raise ValueError(f"{value!r} is not a Kubernetes label value (63 of A-Z a-z 0-9 - _ ., alphanumeric ends)")
+    return value
+
+
+def _label_key(key: str) -> str:
+    prefix, _, name = key.rpartition("/")
+    if prefix and (len(prefix) > 253 or not re.fullmatch(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", prefix)):
+        raise ValueError(f"{key!r}: the part before '/' is not a DNS subdomain")
+    if not name or not _label_value(name):
+        raise ValueError(f"{key!r} is not a Kubernetes label key")
+    if key in ("ray.io/cluster", "ray.io/group", "ray.io/node-type", "ray.io/is-ray-node"):
+        raise ValueError(f"{key!r} is KubeRay's own")
+    return key
+
+
+def _variable(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ValueError(f"{name!r} is not an environment variable's name")
+    if name in RESERVED_ENV:
+        raise ValueError(f"{name} is set by {RESERVED_ENV[name]}, not by hand")
+    return name
+
+
+LabelValue = Annotated[str, AfterValidator(_label_value)]
+Labels = dict[Annotated[str, AfterValidator(_label_key)], LabelValue]
+Environment = dict[Annotated[str, AfterValidator(_variable)], str]
+
+
+class Spec(BaseModel):
+    """Frozen, and a misspelt field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Resources(Spec):
+    """What one Ray pod requests. Memory and devices are limits too; CPU is not, so that it may burst.
+
+    `num_cpus` is what Ray schedules on, by default `cpu`; 0 keeps CPU tasks away from a GPU node, and thereby
+    the autoscaler from starting GPU nodes for CPU work. `custom` are Ray resources that tag the machine.
+    `devices` are further Kubernetes resources, such as `vpc.amazonaws.com/efa` or `hugepages-2Mi`.
+    """
+
+    cpu: PositiveFloat
+    memory_gib: PositiveFloat
+    gpus: int = Field(default=0, ge=0, le=16)
+    num_cpus: int | None = Field(default=None, ge=0)
+    custom: dict[str, PositiveFloat] = {}
+    devices: dict[str, str] = {}
+
+
+class Mount(Spec):
+    """A claim of the tenant's namespace in the pod's file tree."""
+
+    claim: Annotated[str, _name(63)]
+    path: Annotated[str, Field(pattern=r"^/[^:]+$")]
+    read_only: bool = False
+
+
+class Group(Spec):
+    """Pods of one shape on one pool. `labels` are Ray node labels and pod labels at once."""
+
+    pool: str
+    resources: Resources
+    labels: Labels = {}
+    env: Environment = {}
+    mounts: tuple[Mount, ...] = ()
+
+    @model_validator(mode="after")
+    def _fits_its_pool(self) -> Self:
+        if self.pool not in contract.POOLS:
+            raise ValueError(f"there is no pool {self.pool!r}; the contract has {', '.join(contract.POOLS)}")
+        gpu_pool = contract.POOLS[self.pool].gpu
+        if gpu_pool and not self.resources.gpus:
+            raise ValueError(f"pool {self.pool!r} is of GPU machines and the group asks for no GPU")
+        if self.resources.gpus and not gpu_pool:
+            raise ValueError(f"the group asks for GPUs and pool {self.pool!r} has none")
+        return self
+
+
+class Head(Group):
+    """The head: the control plane and the drivers, no tasks (`num_cpus` 0)."""
+
+    pool: str = contract.RAY_HEAD.name
+    # Sample heads of 2 GiB were killed for memory (kuberay#4287).
+    resources: Resources = Resources(cpu=2, memory_gib=8, num_cpus=0)
+
+
+class Workers(Group):
+    """A worker group: `replicas` pods now, between `least` and `most` where the cluster scales."""
+
+    name: Annotated[str, _name(63)]
+    replicas: int = Field(ge=0)
+    least: int | None = Field(default=None, ge=0)
+    most: int | None = Field(default=None, ge=0)
+    hosts: PositiveInt = 1
+    idle_timeout_s: int | None = Field(default=None, ge=0)
+    one_zone: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.name == "headgroup":
+            raise ValueError("'headgroup' is the name that KubeRay gives to the head's group")
+        if not self.minimum <= self.replicas <= self.maximum:
+            raise ValueError(
+                f"group {self.name!r}: least {self.minimum} <= replicas {self.replicas} <= most {self.maximum} "
+                "does not hold"
+            )
+        return self
+
+    @property
+    def minimum(self) -> int:
+        """minReplicas; without a range, the replicas."""
+        return self.replicas if self.least is None else self.least
+
+    @property
+    def maximum(self) -> int:
+        """maxReplicas; without a range, the replicas."""
+        return self.replicas if self.most is None else self.most
+
+
+class Cluster(Spec):
+    """A Ray cluster: a head and worker groups of one image. `env` goes to every Ray container."""
+
+    image: Annotated[str, Field(min_length=1)]
+    workers: tuple[Workers, ...]
+    head: Head = Head()
+    ray_version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")] = contract.RAY_VERSION
+    service_account: Annotated[str, _name(63)] = contract.RAY_SERVICE_ACCOUNT
+    autoscaling: bool = False
+    idle_timeout_s: int = Field(default=60, ge=0)
+    token_auth: bool = True
+    env: Environment = {}
+
+    @model_validator(mode="after")
+    def _accepted_by_kuberay(self) -> Self:
+        names = [group.name for group in self.workers]
+        problems = [f"two worker groups are called {name!r}" for name in sorted(set(names)) if names.count(name) > 1]
+        major, minor, _ = map(int, self.ray_version.split("."))
+        if self.token_auth and (major, minor) < (2, 52):
+            problems.append(f"token_auth needs Ray 2.52 or later, ray_version is {self.ray_version}")
+        if not self.autoscaling:
+            problems += [
+                f"group {group.name!r} has {what}, which needs autoscaling"
+                for group in self.workers
+                for what, is_set in (
+                    ("a range of replicas", group.minimum != group.maximum),
+                    ("idle_timeout_s", group.idle_timeout_s is not None),
+                )
+                if is_set
+            ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+class Owner(Spec):
+    """Whose a workload is: where it runs, and under which names its cost is found."""
+
+    namespace: Annotated[str, _name(63)]
+    team: LabelValue
+    project: LabelValue = "samples"
+    queue: Annotated[str, _name(63)] | None = None
+
+
+class Job(Spec):
+    """A RayJob: a cluster of its own, one entrypoint, gone `ttl_s` after the end.
+
+    `retries` start a new cluster each (KubeRay's backoffLimit), so the entrypoint must know how to resume.
+    """
+
+    name: Annotated[str, _name(47)]
+    owner: Owner
+    cluster: Cluster
+    entrypoint: Annotated[str, Field(min_length=1, pattern=r"\S")]
+    retries: int = Field(default=2, ge=0)
+    ttl_s: int = Field(default=600, ge=0)
+    start_deadline_s: PositiveInt | None = 1800
+    deadline_s: PositiveInt | None = None
+    disruptable: bool = False
+
+
+class Service(Spec):
+    """A RayService: Serve applications by declarative config, upgraded by a new cluster beside the old one."""
+
+    name: Annotated[str, _name(47)]
+    owner: Owner
+    cluster: Cluster
+    serve_config: dict
+    upgrade: Literal["NewCluster", "None"] = "NewCluster"
+    old_cluster_s: int = Field(default=60, ge=0)
+
+
+class CronJob(Spec):
+    """A RayCronJob: a job at the times of a cron schedule of five fields."""
+
+    name: Annotated[str, _name(36)]
+    schedule: str
+    job: Job
+    suspended: bool = False
+
+    @model_validator(mode="after")
+    def _five_fields(self) -> Self:
+        field = r"(\*|\d+(-\d+)?)(/\d+)?(,(\*|\d+(-\d+)?)(/\d+)?)*"
+        if not self.schedule.startswith("@") and not re.fullmatch(rf"{field}( {field}){{4}}", self.schedule):
+            raise ValueError(f"{self.schedule!r} is not a cron schedule of five fields, such as '0 3 * * *'")
+        return self

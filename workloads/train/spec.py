@@ -1,0 +1,57 @@
+"""The training sample as a RayJob: a gang of equal workers on one pool, placed and paid by the stack's choices."""
+
+from infra import contract
+from workloads.spec import Cluster, Environment, Job, Owner, Resources, Workers
+
+CPU_WORKER = Resources(cpu=4, memory_gib=8)
+GPU_WORKER = Resources(cpu=4, memory_gib=16, gpus=1, num_cpus=0)
+
+# libfabric's EFA provider under NCCL (aws-ofi-nccl in the image); eth0 carries NCCL's bootstrap.
+EFA_ENV: Environment = {"FI_PROVIDER": "efa", "NCCL_SOCKET_IFNAME": "eth0"}
+
+
+def job(
+    *,
+    namespace: str,
+    bucket_uri: str,
+    image: str,
+    team: str,
+    gpu: bool = False,
+    workers: int = 2,
+    pool: str | None = None,
+    worker: Resources | None = None,
+    service_account: str = contract.RAY_SERVICE_ACCOUNT,
+    project: str = "samples",
+    queue: str | None = None,
+    epochs: int = 8,
+    profile: str | None = None,
+    env: Environment | None = None,
+    name: str = "train",
+) -> Job:
+    """The spec of one training job with `workers` equal pods.
+
+    `bucket_uri` is the `s3://bucket/prefix` under which each run keeps its checkpoints. `pool` defaults to
+    `ray-cpu` or `ray-gpu-train`, `worker` to 4 CPUs and 8 GiB, or 4 CPUs, 16 GiB and one GPU.
+    """
+    each = worker or (GPU_WORKER if gpu else CPU_WORKER)
+    variables = {
+        "TRAIN_STORAGE": bucket_uri,
+        "TRAIN_PROFILE": profile or ("gpu" if gpu else "cpu"),
+        "TRAIN_WORKERS": str(workers),
+        "TRAIN_EPOCHS": str(epochs),
+        **(EFA_ENV if contract.EFA_RESOURCE in each.devices else {}),
+        **(env or {}),
+    }
+    group = Workers(
+        name="trainers",
+        pool=pool or (contract.RAY_GPU_TRAIN.name if gpu else contract.RAY_CPU.name),
+        resources=each,
+        replicas=workers,
+        one_zone=True,
+    )
+    return Job(
+        name=name,
+        owner=Owner(namespace=namespace, team=team, project=project, queue=queue),
+        cluster=Cluster(image=image, service_account=service_account, workers=(group,), env=variables),
+        entrypoint="python -m workloads.train",
+    )
