@@ -8,15 +8,14 @@ from types import FrameType
 
 from rayeks.errors import UserError
 
-FAILED, INTERRUPTED = 1, 130
+FAILED = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C."""
     from rayeks.cli.app import app
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+    before = {number: signal.signal(number, _stop) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         app(args=None if arguments is None else list(arguments), prog_name="rayeks")
     except SystemExit as end:
@@ -24,26 +23,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(_told(error), file=sys.stderr)
         return FAILED
-    except _Stopped as stopped:
-        return 128 + stopped.number
     except BrokenPipeError:
         return FAILED
     except Exception as error:
         print(_fault(error), file=sys.stderr)
         return FAILED
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return 0
 
 
-class _Stopped(BaseException):
-    """A signal other than Ctrl-C's asked this command to end."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.number = number
-
-
 def _stop(number: int, _frame: FrameType | None) -> None:
-    raise _Stopped(number)
+    raise SystemExit(128 + number)
 
 
 def _told(error: UserError) -> str:

@@ -13,18 +13,10 @@ T = TypeVar("T")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Interrupted(BaseException):
-    """The person stopped the command; `number` is the signal by which."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.number = number
-
-
 def attended(command: EngineCommand, work: Callable[[], T], say: Callable[[str], None]) -> T:
     """The answer of `work`, which runs the engine on a thread of its own while this one hears signals.
 
-    Interrupted when a signal came meanwhile and `work` did not end well all the same.
+    When a signal came meanwhile, and `work` did not end well all the same, this ends as that signal ends a command.
     """
     answer: list[T] = []
     failure: list[BaseException] = []
@@ -41,7 +33,10 @@ def attended(command: EngineCommand, work: Callable[[], T], say: Callable[[str],
         while worker.is_alive():
             worker.join(0.2)
     if failure and heard:
-        raise Interrupted(heard[0]) from failure[0]
+        say("stopped; what had been done is saved, and the next run goes on from there")
+        if heard[0] == signal.SIGINT:
+            raise KeyboardInterrupt from failure[0]
+        raise SystemExit(128 + heard[0]) from failure[0]
     if failure:
         raise failure[0]
     return answer[0]

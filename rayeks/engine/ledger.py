@@ -11,6 +11,8 @@ PROVIDERS = "pulumi:providers:"
 UNCHANGED = frozenset({"same", "read"})
 # What the engine says of providers that lie on PATH, as the local ones do.
 NOISE = ("using pulumi-resource-", "resource plugin ")
+# How the engine ends its own list of errors.
+VERDICTS = ("update failed", "update canceled", "preview failed")
 VERBS = {
     "create": "created",
     "create-replacement": "created as a replacement",
@@ -81,7 +83,7 @@ class Ledger:
             text = plain(said.message).strip()
             if urn and STACK not in urn:
                 text = f"{_type(urn)} {urn.rsplit('::', 1)[-1]}: {text}"
-            if said.severity == "error":
+            if said.severity == "error" and not text.endswith(VERDICTS):
                 self.errors.append(text)
             elif said.severity == "warning" and not text.startswith(NOISE):
                 self.warnings.append(text)
@@ -130,11 +132,11 @@ class Ledger:
         return entry if entry.custom else None
 
     def _component(self, urn: str) -> str:
-        """The name of the outermost component that a resource belongs to; its own name where there is none."""
+        """The kind of the outermost component that a resource belongs to; its own kind where there is none."""
         outermost = urn
         while (parent := self._parents.get(outermost)) and _type(parent) != STACK:
             outermost = parent
-        return outermost.rsplit("::", 1)[-1]
+        return _type(outermost).rsplit(":", 1)[-1]
 
 
 @dataclass(frozen=True)

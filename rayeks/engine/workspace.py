@@ -12,6 +12,7 @@ import yaml
 from pulumi import RunError
 from pulumi.automation import LocalWorkspace, Stack
 
+import local
 from local.files import write
 from local.home import home, root
 from rayeks.engine.command import EngineCommand
@@ -19,6 +20,7 @@ from rayeks.errors import UserError
 from rayeks.plan import stackfile
 
 LOCAL = "local"
+PROVIDERS = Path(local.__file__).parent / "providers" / "bin"
 # What a person's shell may set for the stacks of a real account; none of it may reach the local one.
 FOREIGN = ("AWS_", "PULUMI_", "KUBECONFIG")
 
@@ -71,12 +73,11 @@ def environment(aws: Mapping[str, str], kubeconfig: Path | None) -> dict[str, st
         base["RAYEKS_KUBECONFIG"] = str(kubeconfig)
     state = home() / "state"
     state.mkdir(exist_ok=True)
-    providers = root() / "local" / "providers" / "bin"
     return {
         **base,
         # What is empty there only hides what a person's shell may say, which is not in `base` anyway.
         **{name: value for name, value in aws.items() if value},
-        "PATH": f"{providers}{os.pathsep}{base.get('PATH', os.defpath)}",
+        "PATH": f"{PROVIDERS}{os.pathsep}{base.get('PATH', os.defpath)}",
         "RAYEKS_HOME": str(home()),
         "RAYEKS_JOURNAL": str(journal()),
         "RAYEKS_PYTHON": sys.executable,
