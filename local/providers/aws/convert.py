@@ -8,6 +8,7 @@ from typing import Any
 
 from local.providers.aws.schema import Field, Kind
 from local.providers.wire import UNKNOWN
+from rayeks.errors import UserError
 
 Shape = Any  # botocore.model.Shape, whose subclasses differ in their attributes
 Names = Mapping[str, str]  # dotted property path -> AWS's member at that level, where they differ
@@ -26,11 +27,16 @@ def member_of(path: str, shape: Shape, names: Names) -> str | None:
 
 
 def to_members(values: Mapping[str, Any], shape: Shape, names: Names, path: str = "") -> dict[str, Any]:
-    """The properties that `shape` has members for, under those members' names; the rest is left out."""
+    """The properties that `shape` has members for, under those members' names; the rest is left out at the top.
+
+    Raises UserError for a nested property that `shape` has no member for: it must not be lost.
+    """
     found: dict[str, Any] = {}
     for name, value in values.items():
         here = f"{path}.{name}" if path else name
         member = member_of(here, shape, names)
+        if member is None and path and not is_empty(value):
+            raise UserError(f"{here} has no member in AWS's {shape.name}", fix="add it to the row's names")
         if member is not None and value is not None:
             found[member] = _nested(value, shape.members[member], names, here)
     return found
@@ -53,10 +59,10 @@ def fit(value: Any, shape: Shape) -> Any:
     """`value` in the form that `shape` asks for: lists of one, tags as pairs, numbers and booleans from text."""
     kind = shape.type_name
     if kind == "structure":
+        members = shape.members
         value = value[0] if isinstance(value, list) and value else value
         if not isinstance(value, Mapping):
-            return value
-        members = shape.members
+            return {next(iter(members)): value} if len(members) == 1 else value
         return {key: fit(item, members[key]) if key in members else item for key, item in value.items()}
     if kind == "list":
         member = shape.member
@@ -136,6 +142,8 @@ def _scalar(value: Any, kind: str) -> Any:
     if kind == "string":
         if isinstance(value, datetime.datetime):
             return value.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        if isinstance(value, Mapping) and len(value) == 1 and isinstance(only := next(iter(value.values())), str):
+            return only
         if isinstance(value, Mapping | list):
             return json.dumps(value, sort_keys=True, separators=(",", ":"))
         return _text(value)

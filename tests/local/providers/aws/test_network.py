@@ -1,0 +1,86 @@
+"""A VPC and everything in it on the real engine: created, read back, repaired, changed, deleted."""
+
+import json
+
+import pulumi
+import pulumi_aws as aws
+import pytest
+
+pytestmark = pytest.mark.engine
+
+
+def program(cidr="10.0.0.0/16", tags=None, hop_limit=2, description="nodes", strategy="cluster", target="nat"):
+    def run():
+        vpc = aws.ec2.Vpc("vpc", cidr_block=cidr, enable_dns_hostnames=True, tags=tags)
+        prefix = cidr.rsplit(".", 2)[0]
+        gateway = aws.ec2.InternetGateway("gateway", vpc_id=vpc.id)
+        public = aws.ec2.Subnet(
+            "public",
+            vpc_id=vpc.id,
+            cidr_block=f"{prefix}.0.0/24",
+            availability_zone="us-west-2a",
+            map_public_ip_on_launch=True,
+        )
+        private = aws.ec2.Subnet(
+            "private", vpc_id=vpc.id, cidr_block=f"{prefix}.1.0/24", availability_zone="us-west-2a"
+        )
+        address = aws.ec2.Eip("address", domain="vpc")
+        nat = aws.ec2.NatGateway(
+            "nat", subnet_id=public.id, allocation_id=address.id, opts=pulumi.ResourceOptions(depends_on=[gateway])
+        )
+        outward = aws.ec2.RouteTable("outward", vpc_id=vpc.id)
+        aws.ec2.Route("world", route_table_id=outward.id, destination_cidr_block="0.0.0.0/0", gateway_id=gateway.id)
+        aws.ec2.RouteTableAssociation("public", subnet_id=public.id, route_table_id=outward.id)
+        inward = aws.ec2.RouteTable("inward", vpc_id=vpc.id)
+        way_out = {"nat_gateway_id": nat.id} if target == "nat" else {"gateway_id": gateway.id}
+        aws.ec2.Route("out", route_table_id=inward.id, destination_cidr_block="0.0.0.0/0", **way_out)
+        aws.ec2.RouteTableAssociation("private", subnet_id=private.id, route_table_id=inward.id)
+        aws.ec2.VpcEndpoint(
+            "s3", vpc_id=vpc.id, service_name="com.amazonaws.us-west-2.s3", route_table_ids=[inward.id, outward.id]
+        )
+        nodes = aws.ec2.SecurityGroup(
+            "nodes",
+            vpc_id=vpc.id,
+            description=description,
+            ingress=[
+                {"protocol": "tcp", "from_port": 443, "to_port": 443, "cidr_blocks": ["10.0.0.0/8", "172.16.0.0/12"]},
+                {"protocol": "-1", "from_port": 0, "to_port": 0, "self": True},
+            ],
+            egress=[{"protocol": "-1", "from_port": 0, "to_port": 0, "cidr_blocks": ["0.0.0.0/0"]}],
+        )
+        efa = aws.ec2.SecurityGroup("efa", vpc_id=vpc.id)
+        for name, kind in (("in", aws.vpc.SecurityGroupIngressRule), ("out", aws.vpc.SecurityGroupEgressRule)):
+            kind(f"efa-{name}", security_group_id=efa.id, ip_protocol="-1", referenced_security_group_id=efa.id)
+        aws.ec2.SecurityGroupRule(
+            "kubelet",
+            type="ingress",
+            security_group_id=efa.id,
+            source_security_group_id=nodes.id,
+            protocol="tcp",
+            from_port=10250,
+            to_port=10250,
+        )
+        group = aws.ec2.PlacementGroup("together", strategy=strategy)
+        template = aws.ec2.LaunchTemplate(
+            "template",
+            vpc_security_group_ids=[nodes.id, efa.id],
+            metadata_options={"http_tokens": "required", "http_put_response_hop_limit": hop_limit},
+            block_device_mappings=[
+                {"device_name": "/dev/xvda", "ebs": {"volume_size": 100, "volume_type": "gp3", "encrypted": "true"}}
+            ],
+            placement={"group_name": group.name},
+            tag_specifications=[{"resource_type": "instance", "tags": {"team": "ray"}}],
+            update_default_version=True,
+        )
+        pulumi.export("version", template.latest_version)
+        pulumi.export("tags", vpc.tags_all)
+
+    return run
+
+
+def test_a_network_goes_through_a_whole_life(account, engine):
+    stack = engine(program(tags={"Name": "ray"}))
+    print(stack.up())
+    print(stack.preview(), stack.refresh())
+    print("\n".join(stack.log[-60:]))
+    print(stack.destroy())
