@@ -1,5 +1,6 @@
 """What holds for the whole repository, whoever edits it next."""
 
+import itertools
 import os
 import re
 import subprocess
@@ -45,7 +46,7 @@ def test_every_package_in_a_lock_has_hashes_and_no_address(lock: Path) -> None:
 
 def test_the_layers_are_nested_and_agree_on_every_version() -> None:
     whole = pins(ROOT / "requirements" / "all.txt")
-    for smaller, larger in zip(LAYERS, LAYERS[1:], strict=False):
+    for smaller, larger in itertools.pairwise(LAYERS):
         within, around = (pins(ROOT / "requirements" / f"{name}.txt") for name in (smaller, larger))
         assert within.keys() <= around.keys()
     for name in LAYERS:
@@ -56,7 +57,7 @@ def test_the_layers_are_nested_and_agree_on_every_version() -> None:
 def test_the_locks_hold_what_the_project_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     asked = [*project["project"]["dependencies"], *(d for g in project["dependency-groups"].values() for d in g)]
-    exact = dict(re.fullmatch(r"([a-z0-9-]+)(?:\[.*\])?==(\S+)", d).groups() for d in asked if "==" in d)  # ty: ignore[unresolved-attribute]
+    exact = {part[0].split("[")[0]: part[2] for text in asked if (part := text.partition("=="))[1]}
     locked = pins(ROOT / "requirements" / "all.txt")
     assert {name: locked[name] for name in exact} == {name: {version} for name, version in exact.items()}
 

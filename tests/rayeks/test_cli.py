@@ -33,7 +33,7 @@ def run(home: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
     return run
 
 
-COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)
+COMMANDS = sorted(getattr(command.callback, "__name__", "") for command in app.registered_commands)
 
 
 def test_help_names_every_command_and_where_to_begin() -> None:
