@@ -29,11 +29,12 @@ def marked(process: psutil.Process) -> str | None:
         return None
 
 
-def claim_port(name: str, wanted: int | None = None, *, service: str | None = None) -> int:
+def claim_port(name: str, wanted: int | None = None, *, service: str | None = None, movable: bool = False) -> int:
     """The loopback port of `name`: the `wanted` one, else the remembered one, else a free one.
 
     The answer is remembered. UserError naming the port, its holder and the way out when the wanted or
     the remembered port is a stranger's; the daemon `service` (by default the one called `name`) is none.
+    `movable`: nobody outside knows the port, so a remembered one that is a stranger's now is given up.
     """
     if wanted is not None and not 1 <= wanted <= 65_535:
         raise UserError(f"{wanted} is not a port for {name}", f"choose one in {PORTS.start}–{PORTS.stop}")
@@ -42,7 +43,9 @@ def claim_port(name: str, wanted: int | None = None, *, service: str | None = No
         ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
         port = wanted or ports.get(name) or _choose(name, taken=set(ports.values()))
         if not is_free(port) and not held_by(port, service or name):
-            raise taken(port, name)
+            if not movable or wanted:
+                raise taken(port, name)
+            port = _choose(name, taken=set(ports.values()))
         if ports.get(name) != port:
             write_json(path, ports | {name: port})
         return port

@@ -153,7 +153,7 @@ def _folder() -> Path:
 
 def _built(row: Tool) -> Path:
     module = FAMILIES / row.family
-    key = hashlib.sha256(repr((row, golang.GO_FLAGS, golang.GO_ENV)).encode())
+    key = hashlib.sha256(repr((row.package, row.variables, golang.GO_FLAGS, golang.GO_ENV)).encode())
     for name in ("go.mod", "go.sum"):
         key.update((module / name).read_bytes())
     return _folder() / f"{row.family}-{key.hexdigest()[:12]}" / row.name

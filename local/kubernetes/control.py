@@ -42,7 +42,12 @@ def start(*, progress: Progress = print) -> Kubernetes:
     UserError when a tool can't be had, a port is taken, a server fails, or the data is a newer version's.
     """
     programs = toolchain.tools(PROGRAMS, progress=progress)
-    ports = {name: claim_port(name) for name in PROGRAMS} | {PEER: claim_port(PEER, service=ETCD)}
+    ports = {
+        API_SERVER: claim_port(API_SERVER),
+        CONTROLLERS: claim_port(CONTROLLERS, movable=True),
+        ETCD: claim_port(ETCD, movable=True),
+        PEER: claim_port(PEER, service=ETCD, movable=True),
+    }
     folder = _folder()
     folder.mkdir(mode=0o700, exist_ok=True)
     _check_data_version(folder)
