@@ -1,6 +1,7 @@
 """Capacity that is there whether or not Karpenter runs: managed node groups and their machines."""
 
 import base64
+from collections.abc import Mapping
 
 import pulumi
 from pulumi import Output, ResourceOptions
@@ -47,10 +48,12 @@ class NodeGroups(pulumi.ComponentResource):
         cluster: Cluster,
         network: Network,
         placement: Placement,
+        tags: Mapping[str, str],
         aws: Aws,
     ) -> None:
+        """`tags` go on instances and volumes, which a launch template makes and the provider's default tags miss."""
         super().__init__("rayeks:infra:NodeGroups", name)
-        self._cluster, self._network, self._placement = cluster, network, placement
+        self._cluster, self._network, self._placement, self._tags = cluster, network, placement, tags
         self._role = Role(
             f"{name}-node",
             trust=iam.trust("ec2.amazonaws.com"),
@@ -134,7 +137,9 @@ class NodeGroups(pulumi.ComponentResource):
                 }
             ],
             user_data=base64.b64encode(user_data(raid0=group.local_disks == "raid0").encode()).decode(),
-            tag_specifications=[{"resource_type": kind, "tags": {"Name": name}} for kind in ("instance", "volume")],
+            tag_specifications=[
+                {"resource_type": kind, "tags": {**self._tags, "Name": name}} for kind in ("instance", "volume")
+            ],
             opts=ResourceOptions(parent=self, depends_on=[self._placement] if group.placement_group else []),
         )
 

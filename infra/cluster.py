@@ -1,13 +1,14 @@
 """The EKS control plane: its key, logs, access entries and the add-ons that nodes need before they join."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pulumi
 import pulumi_eks
 import pulumi_kubernetes
-from pulumi import Output, ResourceOptions
-from pulumi_aws import cloudwatch, eks, kms
+from pulumi import Input, Output, ResourceOptions
+from pulumi_aws import cloudwatch, eks, kms, vpc
 
 from infra import iam, versions
 from infra.config.cluster import Cluster as Settings
@@ -96,10 +97,30 @@ class Cluster(pulumi.ComponentResource):
             enable_server_side_apply=True,
             opts=ResourceOptions(parent=self, depends_on=[self._cluster, *entries]),
         )
+        vpc.SecurityGroupIngressRule(
+            f"{name}-load-balancer",
+            security_group_id=self.security_group_id,
+            description="From the stack's load balancers",
+            referenced_security_group_id=network.load_balancer_group,
+            ip_protocol="-1",
+            opts=child,
+        )
         self.register_outputs({"name": name})
 
-    def addon(self, addon: str, *, after: Sequence[pulumi.Resource] = ()) -> eks.Addon:
-        """One EKS add-on at its pinned version; `after` is what it waits for besides the cluster."""
+    def addon(
+        self,
+        addon: str,
+        *,
+        after: Sequence[pulumi.Resource] = (),
+        values: Mapping[str, Any] | None = None,
+        identity: tuple[str, Input[str]] | None = None,
+        parent: pulumi.Resource | None = None,
+    ) -> eks.Addon:
+        """One EKS add-on at its pinned version.
+
+        `after` is what it waits for besides the cluster, `values` its configuration, and `identity` a service account
+        with the ARN of the role that it holds through Pod Identity.
+        """
         return eks.Addon(
             f"{self.name}-{addon}",
             cluster_name=self.name,
@@ -107,7 +128,9 @@ class Cluster(pulumi.ComponentResource):
             addon_version=self.addons[addon],
             resolve_conflicts_on_create="OVERWRITE",
             resolve_conflicts_on_update="OVERWRITE",
-            opts=ResourceOptions(parent=self, depends_on=[self._cluster, *after]),
+            configuration_values=json.dumps(values) if values else None,
+            pod_identity_associations=[{"service_account": identity[0], "role_arn": identity[1]}] if identity else None,
+            opts=ResourceOptions(parent=parent or self, depends_on=[self._cluster, *after]),
         )
 
     def _access(self, aws: Aws, name: str, access) -> list[pulumi.Resource]:

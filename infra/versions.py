@@ -15,6 +15,11 @@ _ADDONS_COMMON = {
     "coredns": "v1.13.2-eksbuild.4",
     "eks-pod-identity-agent": "v1.3.10-eksbuild.2",
     "aws-ebs-csi-driver": "v1.60.0-eksbuild.1",
+    "aws-efs-csi-driver": "v3.4.1-eksbuild.1",
+    "aws-fsx-csi-driver": "v1.9.0-eksbuild.1",
+    "aws-mountpoint-s3-csi-driver": "v2.7.0-eksbuild.1",
+    "snapshot-controller": "v8.5.0-eksbuild.1",
+    "eks-node-monitoring-agent": "v1.6.1-eksbuild.1",
     "metrics-server": "v0.8.1-eksbuild.2",
 }
 

@@ -2,6 +2,7 @@
 
 import pulumi
 
+from infra.addons import Addons
 from infra.autoscaling import Karpenter, Pools
 from infra.capacity import NodeGroups
 from infra.cluster import Cluster
@@ -21,7 +22,16 @@ network = Network(name, platform.network, aws=aws)
 storage = Storage(name, platform.storage, network=network, aws=aws)
 cluster = Cluster(name, platform.cluster, network=network, aws=aws)
 placement = Placement(name, platform.placement_groups, reservations=platform.reservations)
-node_groups = NodeGroups(name, platform.node_groups, cluster=cluster, network=network, placement=placement, aws=aws)
+node_groups = NodeGroups(
+    name,
+    platform.node_groups,
+    cluster=cluster,
+    network=network,
+    placement=placement,
+    tags=platform.tags,
+    aws=aws,
+)
+Addons(name, cluster=cluster, node_groups=node_groups, storage=storage, aws=aws)
 karpenter = Karpenter(name, cluster=cluster, node_groups=node_groups, aws=aws)
 pools = Pools(
     name,
