@@ -8,6 +8,7 @@ import traceback
 import uuid
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 from werkzeug.serving import make_server
 
@@ -35,7 +36,7 @@ class Application:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         if environ.get("PATH_INFO") == BOOT_PATH:
-            return _json(start_response, "200 OK", self.boot)
+            return _answer(start_response, "200 OK", json.dumps(self.boot), [])
         began = time.monotonic()
         status = "500"
 
@@ -48,11 +49,11 @@ class Application:
             return self.moto(environ, starting)
         except NotImplementedError as missing:
             status = "501"
-            return _refusal(start_response, "501 Not Implemented", "NotImplemented", str(missing))
+            return _refusal(environ, start_response, "501 Not Implemented", "NotImplemented", str(missing))
         except Exception as error:
             traceback.print_exc()
             message = f"{type(error).__name__}: {error}"
-            return _refusal(start_response, "500 Internal Server Error", "InternalFailure", message)
+            return _refusal(environ, start_response, "500 Internal Server Error", "InternalFailure", message)
         finally:
             _log(environ, status, time.monotonic() - began)
 
@@ -84,20 +85,27 @@ def serve(port: int, *, endpoint: str | None = None, ca: Path | None = None) -> 
     server.serve_forever()
 
 
-def _refusal(start_response: Any, status: str, code: str, message: str) -> list[bytes]:
-    # Both dialects of AWS errors are recognisable from these: JSON clients read the body and the header.
-    headers = [("x-amzn-ErrorType", code)]
-    return _json(start_response, status, {"__type": code, "message": message}, headers)
+def _refusal(environ: dict[str, Any], start_response: Any, status: str, code: str, message: str) -> list[bytes]:
+    """An error in the dialect of the request, so that the client can show the message."""
+    form = environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded")
+    if not form and "/s3/" not in environ.get("HTTP_AUTHORIZATION", ""):
+        document = {"__type": code, "message": message}
+        return _answer(start_response, status, json.dumps(document), [("x-amzn-ErrorType", code)])
+    error = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
+    if not form:
+        body = f"<Error>{error}</Error>"
+    elif "/ec2/" in environ.get("HTTP_AUTHORIZATION", ""):
+        body = f"<Response><Errors><Error>{error}</Error></Errors></Response>"
+    else:
+        body = f"<ErrorResponse><Error>{error}</Error></ErrorResponse>"
+    return _answer(start_response, status, body, [], kind="text/xml")
 
 
-def _json(
-    start_response: Any, status: str, document: dict[str, Any], headers: list[tuple[str, str]] | None = None
+def _answer(
+    start_response: Any, status: str, text: str, headers: list[tuple[str, str]], kind: str = "application/json"
 ) -> list[bytes]:
-    body = json.dumps(document).encode()
-    start_response(
-        status,
-        [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *(headers or [])],
-    )
+    body = text.encode()
+    start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body))), *headers])
     return [body]
 
 

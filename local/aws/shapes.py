@@ -60,8 +60,8 @@ def _compiled(pattern: str | None) -> re.Pattern[str] | None:
     """The model's pattern, or None where there is none or where Python cannot read Java's dialect."""
     if not pattern:
         return None
-    # \p{…} classes are Java's; the strings they guard (tag keys and values) are checked by length alone.
-    if "\\p{" in pattern:
+    # \p{…} classes are Java's; and some patterns anchor in their middle, so that nothing could match them.
+    if "\\p{" in pattern or re.search(r"[^(|\[\\]\^", pattern):
         return None
     try:
         return re.compile(pattern, re.DOTALL)

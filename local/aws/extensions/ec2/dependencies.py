@@ -66,10 +66,6 @@ def _security_group(backend: Any, name: str | None = None, group_id: str | None 
     group = backend.get_security_group_from_id(group_id) if group_id else None
     if group is None:
         return
-    if group.name == "default":
-        raise EC2ClientError(
-            "CannotDelete", f'the specified group: "{group.id}" name: "default" cannot be deleted by a user'
-        )
     used = any(group.id in {held.id for held in eni.group_set} for eni in backend.enis.values())
     referring = any(
         other.id != group.id and group.id in {rule.source_group.get("GroupId") for rule in _rules(other)}
