@@ -65,8 +65,7 @@ def build(builds: Sequence[Build], estimate_s: float, *, progress: Progress) -> 
             time.sleep(0.1)
             if time.monotonic() - spoke >= SPEAK_EVERY_S:
                 spoke = time.monotonic()
-                under_way = " and ".join(build.label for build, child in children if child.poll() is None)
-                progress(f"building {under_way} … {spoke - began:.0f} s of about {estimate_s:.0f} s")
+                progress(_news([build for build, child in children if child.poll() is None], spoke - began, estimate_s))
         for build, child in children:
             if child.returncode:
                 raise _failure(build)
@@ -110,6 +109,12 @@ def _start(build: Build, stack: ExitStack) -> subprocess.Popen[bytes]:
         )
         stack.callback(end_group, child, grace_s=3.0)
     return child
+
+
+def _news(under_way: Sequence[Build], elapsed_s: float, estimate_s: float) -> str:
+    labels = " and ".join(build.label for build in under_way)
+    compiled = sum(build.log.read_bytes().count(b"\n") for build in under_way)  # -v: one line a package
+    return f"building {labels} … {elapsed_s:.0f} s of about {estimate_s:.0f} s, {compiled} packages compiled"
 
 
 def _failure(build: Build) -> UserError:

@@ -27,12 +27,13 @@ def hold_interrupts() -> Generator[None]:
 
 
 def end_group(child: subprocess.Popen[bytes], grace_s: float) -> None:
-    """Interrupt a child that leads its own process group, and kill the group after `grace_s` seconds."""
+    """Interrupt a child that leads its own process group; after `grace_s` seconds kill what is left of the group."""
     if child.poll() is not None:
         return
-    for number, patience_s in ((signal.SIGINT, grace_s), (signal.SIGKILL, None)):
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, number)
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(patience_s)
-            return
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGINT)
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(grace_s)
+    with suppress(ProcessLookupError):  # the children of a leader that went may have stayed
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
