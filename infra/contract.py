@@ -107,6 +107,11 @@ def image(registry: str | None, *, gpu: bool, version: str = RAY_VERSION) -> str
     return f"{registry}/{name}" if registry else name
 
 
+def group(team: str, role: str) -> str:
+    """The Kubernetes group of a team's people in one role, which access entries carry and RoleBindings name."""
+    return f"rayeks:{team}:{role}"
+
+
 def storage_uri(bucket: str, namespace: str, purpose: str) -> str:
     """`s3://<bucket>/<namespace>/<purpose>`: a tenant's role reaches its own prefix alone."""
     return f"s3://{bucket}/{namespace}/{purpose}"

@@ -1,24 +1,24 @@
-"""Teams: a namespace each, with a quota, a service account, and an AWS identity that reaches its own prefix only."""
+"""Teams on the platform, what they share, and the way from their nodes to the databases that they read."""
 
-import json
 from collections.abc import Mapping
 
 import pulumi
 from pulumi import ResourceOptions
 from pulumi_aws import vpc
-from pulumi_kubernetes.core.v1 import Namespace, ResourceQuota, ServiceAccount
+from pulumi_kubernetes.rbac.v1 import ClusterRole
 
-from infra import contract, iam, iam_data
+from infra import contract, rights
 from infra.autoscaling import Pools
-from infra.buckets import bucket_name
 from infra.capacity import NodeGroups
 from infra.cluster import Cluster
 from infra.config.data import DataSource, RdsSource
 from infra.config.tenants import Tenant
 from infra.iam import Aws
-from infra.identity import PodRole
+from infra.network import Network
 from infra.ray import KubeRay
 from infra.storage import Storage
+from infra.team import Team
+from infra.volumes import default_class
 
 
 class Tenants(pulumi.ComponentResource):
@@ -29,9 +29,10 @@ class Tenants(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: dict[str, Tenant],
+        settings: Mapping[str, Tenant],
         *,
         cluster: Cluster,
+        network: Network,
         storage: Storage,
         pools: Pools,
         kuberay: KubeRay,
@@ -41,44 +42,25 @@ class Tenants(pulumi.ComponentResource):
     ) -> None:
         super().__init__("rayeks:infra:Tenants", name)
         self.namespaces = {team: contract.namespace(team) for team in settings}
+        default_class(cluster, self)
+        for role, grants in rights.ROLES.items():
+            ClusterRole(
+                rights.role_name(role),
+                metadata={"name": rights.role_name(role)},
+                rules=[grant.rule() for grant in grants],
+                opts=ResourceOptions(parent=self, provider=cluster.kubernetes),
+            )
         for team, tenant in settings.items():
-            namespace = Namespace(
-                self.namespaces[team],
-                metadata={"name": self.namespaces[team], "labels": labels(team, tenant)},
-                opts=ResourceOptions(
-                    parent=self, provider=cluster.kubernetes, depends_on=[pools, kuberay, node_groups.dns]
-                ),
-            )
-            inside = ResourceOptions(parent=namespace, provider=cluster.kubernetes)
-            ResourceQuota(
-                self.namespaces[team],
-                metadata={"name": "team", "namespace": namespace.metadata["name"]},
-                spec={"hard": quota(tenant)},
-                opts=inside,
-            )
-            ServiceAccount(
-                self.namespaces[team],
-                metadata={"name": contract.RAY_SERVICE_ACCOUNT, "namespace": namespace.metadata["name"]},
-                opts=inside,
-            )
-            role = f"{name}-{team}-ray"
-            PodRole(
-                role,
+            Team(
+                team,
+                tenant,
+                name=name,
+                cluster=cluster,
+                network=network,
+                storage=storage,
+                data_sources=data_sources,
                 aws=aws,
-                cluster=cluster.name,
-                namespace=self.namespaces[team],
-                service_account=contract.RAY_SERVICE_ACCOUNT,
-                policies={
-                    f"bucket-{purpose}": json.dumps(
-                        iam.tenant_storage(aws, name, bucket_name(name, purpose, aws), self.namespaces[team])
-                    )
-                    for purpose in storage.buckets
-                }
-                | {
-                    f"read-{source}": json.dumps(iam.document(*iam_data.read(aws, source, data_sources[source])))
-                    for source in tenant.reads
-                },
-                after=[cluster.joinable],
+                after=[pools, kuberay, node_groups.dns],
                 opts=ResourceOptions(parent=self),
             )
         for source, database in data_sources.items():
@@ -95,23 +77,3 @@ class Tenants(pulumi.ComponentResource):
                     opts=ResourceOptions(parent=self),
                 )
         self.register_outputs({})
-
-
-def labels(team: str, tenant: Tenant) -> dict[str, str]:
-    """The namespace's labels: who pays, and how strict Pod Security is."""
-    return {
-        contract.TEAM_LABEL: team,
-        "rayeks/cost-center": tenant.cost_center,
-        "pod-security.kubernetes.io/enforce": "baseline",
-        "pod-security.kubernetes.io/warn": "restricted",
-    }
-
-
-def quota(tenant: Tenant) -> dict[str, str]:
-    """The hard limits of the namespace's ResourceQuota."""
-    return {
-        "requests.cpu": str(tenant.quota.cpu),
-        "requests.memory": tenant.quota.memory,
-        f"requests.{contract.GPU_RESOURCE}": str(tenant.quota.gpus),
-        "pods": str(tenant.quota.pods),
-    }

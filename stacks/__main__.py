@@ -47,6 +47,7 @@ tenants = Tenants(
     name,
     platform.tenants,
     cluster=cluster,
+    network=network,
     storage=storage,
     pools=pools,
     kuberay=kuberay,

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from infra.config.base import Name, Quantity, Slice
+from infra.config.base import Arn, Name, Quantity, Slice
 
 TeamName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$")]
 
@@ -16,6 +16,21 @@ class Quota(Slice):
     memory: Quantity = "256Gi"
     gpus: Annotated[int, Field(ge=0)] = 0
     pods: Annotated[int, Field(ge=1)] = 200
+    storage: Quantity = "1Ti"
+    clusters: Annotated[int, Field(ge=1)] = 50
+    """RayClusters at once, those of jobs and services included."""
+
+
+class People(Slice):
+    """IAM principals of a team, by what they may do in its namespace. EKS allows a principal one entry."""
+
+    viewers: tuple[Arn, ...] = ()
+    developers: tuple[Arn, ...] = ()
+    admins: tuple[Arn, ...] = ()
+
+    def by_role(self) -> dict[str, tuple[str, ...]]:
+        """Role → principals."""
+        return {"viewer": self.viewers, "developer": self.developers, "admin": self.admins}
 
 
 class Tenant(Slice):
@@ -23,6 +38,9 @@ class Tenant(Slice):
 
     cost_center: str = Field(min_length=1)
     quota: Quota = Quota()
+    people: People = People()
+    scratch: bool = False
+    """Whether the team's pods may mount the scratch file system, which its tenants share."""
     reads: tuple[Name, ...] = ()
     """Data sources, by their names under `data_sources`, that the team's jobs may read."""
 

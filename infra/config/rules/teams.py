@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from infra import lustre
+from infra.config.cluster import Cluster
 from infra.config.cost import Cost
 from infra.config.data import DataSource
 from infra.config.network import AnyNetwork
@@ -36,6 +37,25 @@ def tenants_read_what_is_there(tenants: dict[str, Tenant], data_sources: dict[st
             if source not in data_sources:
                 known = ", ".join(data_sources) or "none"
                 yield Problem(f"tenants.{team}.reads[{index}]", f"no data source {source}", f"there are {known}")
+
+
+@rule
+def a_principal_has_one_entry(cluster: Cluster, tenants: dict[str, Tenant]) -> Iterator[Problem]:
+    taken = {access.principal: f"cluster.access.{name}" for name, access in cluster.access.items()}
+    for team, tenant in tenants.items():
+        for role, principals in tenant.people.by_role().items():
+            for index, principal in enumerate(principals):
+                path = f"tenants.{team}.people.{role}s[{index}]"
+                if principal in taken:
+                    yield Problem(path, f"{principal} already has the entry {taken[principal]}", "EKS allows one")
+                taken.setdefault(principal, path)
+
+
+@rule
+def scratch_is_there_for_whom_it_is_promised(storage: Storage, tenants: dict[str, Tenant]) -> Iterator[Problem]:
+    for team, tenant in tenants.items():
+        if tenant.scratch and storage.scratch is None:
+            yield Problem(f"tenants.{team}.scratch", "the stack has no scratch file system", "add storage.scratch")
 
 
 @rule

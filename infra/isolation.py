@@ -1,0 +1,87 @@
+"""NetworkPolicies of a tenant's namespace: nothing passes but what a Ray cluster needs. Pure functions.
+
+EKS enforces them in the VPC CNI. Ports are Ray's own; within the namespace Ray's processes use random ones, so pods
+of one namespace may talk to each other freely, and to no other namespace's.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Policy = Any
+"""A NetworkPolicy's spec, spelt as the API server spells it."""
+Rule = dict[str, Any]
+
+HEAD = {"ray.io/node-type": "head"}
+DASHBOARD, CLIENT, SERVE, AGENT, METRICS = 8265, 10001, 8000, 52365, 8080
+"""Ray's ports: dashboard and Jobs API, client, Serve's proxy, dashboard agent, metrics."""
+
+IDENTITY_AGENT = "169.254.170.23/32"
+"""Where the EKS Pod Identity agent answers. Instance metadata, beside it, stays out of reach."""
+
+OPERATORS = ("kuberay",)
+MONITORS = ("monitoring",)
+ENTRANCES = ("ingress",)
+"""Namespaces of the platform that may come in: KubeRay, the metrics collector, the way in for users."""
+
+
+def policies(*, vpc_cidr: str, data_ports: Mapping[str, int]) -> dict[str, Policy]:
+    """Name → spec of every NetworkPolicy of a tenant's namespace.
+
+    `data_ports` are the databases inside the VPC that the tenant reads, by name.
+    """
+    everyone: dict[str, Any] = {"podSelector": {}}
+    found = {
+        "default-deny": everyone | {"policyTypes": ["Ingress", "Egress"]},
+        "same-namespace": everyone
+        | {
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{"from": [{"podSelector": {}}]}],
+            "egress": [{"to": [{"podSelector": {}}]}],
+        },
+        "dns": everyone | _egress([_namespaces("kube-system")], [("UDP", 53), ("TCP", 53)]),
+        "aws": everyone
+        | {
+            "policyTypes": ["Egress"],
+            "egress": [
+                # S3, STS, ECR and the API server, in the VPC by endpoint or outside it; other pods' namespaces
+                # refuse what arrives, and link-local addresses are left out.
+                {"to": [_block("0.0.0.0/0", without=["169.254.0.0/16"])], "ports": [_port("TCP", 443)]},
+                {"to": [_block(IDENTITY_AGENT)], "ports": [_port("TCP", 80)]},
+            ],
+        },
+        "operator": {"podSelector": {}} | _ingress(OPERATORS, [DASHBOARD, AGENT, SERVE]),
+        "metrics": everyone | _ingress(MONITORS, [METRICS]),
+        "users": {"podSelector": {"matchLabels": HEAD}} | _ingress(ENTRANCES, [DASHBOARD, CLIENT]),
+        "requests": everyone | _ingress(ENTRANCES, [SERVE]),
+    }
+    if data_ports:
+        ports = [("TCP", port) for port in sorted(set(data_ports.values()))]
+        found["data"] = everyone | _egress([_block(vpc_cidr)], ports)
+    return found
+
+
+def _ingress(namespaces: Sequence[str], ports: Sequence[int]) -> Policy:
+    return {
+        "policyTypes": ["Ingress"],
+        "ingress": [{"from": [_namespaces(*namespaces)], "ports": [_port("TCP", port) for port in ports]}],
+    }
+
+
+def _egress(to: Sequence[Rule], ports: Sequence[tuple[str, int]]) -> Policy:
+    return {
+        "policyTypes": ["Egress"],
+        "egress": [{"to": list(to), "ports": [_port(protocol, port) for protocol, port in ports]}],
+    }
+
+
+def _namespaces(*names: str) -> Rule:
+    expression = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": list(names)}
+    return {"namespaceSelector": {"matchExpressions": [expression]}}
+
+
+def _block(cidr: str, without: Sequence[str] = ()) -> Rule:
+    return {"ipBlock": {"cidr": cidr} | ({"except": list(without)} if without else {})}
+
+
+def _port(protocol: str, port: int) -> Rule:
+    return {"protocol": protocol, "port": port}

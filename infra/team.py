@@ -1,0 +1,150 @@
+"""One team: a namespace with its quota, walls, rights, identity and storage."""
+
+import json
+from collections.abc import Mapping
+
+import pulumi
+from pulumi import ResourceOptions
+from pulumi_aws import eks
+from pulumi_kubernetes.core.v1 import (
+    LimitRange,
+    LimitRangeItemArgsDict,
+    Namespace,
+    ResourceQuota,
+    ServiceAccount,
+)
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
+from pulumi_kubernetes.networking.v1 import NetworkPolicy
+from pulumi_kubernetes.rbac.v1 import RoleBinding
+
+from infra import contract, iam, iam_data, isolation, rights
+from infra.buckets import bucket_name
+from infra.cluster import Cluster
+from infra.config.data import DataSource, RdsSource
+from infra.config.tenants import Tenant
+from infra.iam import Aws
+from infra.identity import PodRole
+from infra.network import Network
+from infra.storage import Storage
+from infra.volumes import Volumes
+
+
+class Team(pulumi.ComponentResource):
+    """Everything of one tenant. Its namespace waits for what `opts` depends on."""
+
+    def __init__(
+        self,
+        team: str,
+        settings: Tenant,
+        *,
+        name: str,
+        cluster: Cluster,
+        network: Network,
+        storage: Storage,
+        data_sources: Mapping[str, DataSource],
+        aws: Aws,
+        after: list[pulumi.Resource],
+        opts: ResourceOptions,
+    ) -> None:
+        super().__init__("rayeks:infra:Team", team, None, opts)
+        self._cluster, self._full, self._namespace = cluster, f"{name}-{team}", contract.namespace(team)
+        namespace = Namespace(
+            self._namespace,
+            metadata={"name": self._namespace, "labels": labels(team, settings)},
+            opts=ResourceOptions(parent=self, provider=cluster.kubernetes, depends_on=after),
+        )
+        self._inside = ResourceOptions(parent=namespace, provider=cluster.kubernetes)
+        ResourceQuota(
+            self._namespace, metadata=self._metadata("team"), spec={"hard": quota(settings)}, opts=self._inside
+        )
+        LimitRange(self._namespace, metadata=self._metadata("defaults"), spec={"limits": limits()}, opts=self._inside)
+        reads = {source: data_sources[source] for source in settings.reads}
+        ports = {source: found.port for source, found in reads.items() if isinstance(found, RdsSource)}
+        for purpose, spec in isolation.policies(vpc_cidr=network.cidr, data_ports=ports).items():
+            NetworkPolicy(
+                f"{self._namespace}-{purpose}", metadata=self._metadata(purpose), spec=spec, opts=self._inside
+            )
+        self._people(team, settings)
+        self._identity(reads, storage, name, aws)
+        Volumes(team, settings, storage=storage, provider=cluster.kubernetes, opts=ResourceOptions(parent=namespace))
+        self.register_outputs({})
+
+    def _metadata(self, name: str) -> ObjectMetaArgsDict:
+        return {"name": name, "namespace": self._namespace}
+
+    def _people(self, team: str, settings: Tenant) -> None:
+        for role, principals in settings.people.by_role().items():
+            group = contract.group(team, role)
+            RoleBinding(
+                f"{self._namespace}-{role}",
+                metadata=self._metadata(rights.role_name(role)),
+                subjects=[{"kind": "Group", "name": group, "api_group": "rbac.authorization.k8s.io"}],
+                role_ref={
+                    "kind": "ClusterRole",
+                    "name": rights.role_name(role),
+                    "api_group": "rbac.authorization.k8s.io",
+                },
+                opts=self._inside,
+            )
+            for principal in principals:
+                eks.AccessEntry(
+                    f"{self._full}-{role}-{principal.rsplit('/', 1)[-1]}",
+                    cluster_name=self._cluster.name,
+                    principal_arn=principal,
+                    kubernetes_groups=[group],
+                    type="STANDARD",
+                    opts=ResourceOptions(parent=self, depends_on=[self._cluster.joinable]),
+                )
+
+    def _identity(self, reads: Mapping[str, DataSource], storage: Storage, name: str, aws: Aws) -> None:
+        ServiceAccount(self._namespace, metadata=self._metadata(contract.RAY_SERVICE_ACCOUNT), opts=self._inside)
+        buckets = {purpose: bucket_name(name, purpose, aws) for purpose in storage.buckets}
+        policies = {
+            f"bucket-{purpose}": iam.tenant_storage(aws, name, bucket, self._namespace)
+            for purpose, bucket in buckets.items()
+        }
+        policies |= {f"read-{key}": iam.document(*iam_data.read(aws, key, source)) for key, source in reads.items()}
+        PodRole(
+            f"{self._full}-ray",
+            aws=aws,
+            cluster=self._cluster.name,
+            namespace=self._namespace,
+            service_account=contract.RAY_SERVICE_ACCOUNT,
+            policies={purpose: json.dumps(document) for purpose, document in policies.items()},
+            after=[self._cluster.joinable],
+            opts=ResourceOptions(parent=self),
+        )
+
+
+def labels(team: str, settings: Tenant) -> dict[str, str]:
+    """The namespace's labels: who pays, and how strict Pod Security is."""
+    return {
+        contract.TEAM_LABEL: team,
+        "rayeks/cost-center": settings.cost_center,
+        "pod-security.kubernetes.io/enforce": "baseline",
+        "pod-security.kubernetes.io/warn": "restricted",
+    }
+
+
+def quota(settings: Tenant) -> dict[str, str]:
+    """The hard limits of the namespace's ResourceQuota."""
+    wanted = settings.quota
+    return {
+        "requests.cpu": str(wanted.cpu),
+        "requests.memory": wanted.memory,
+        f"requests.{contract.GPU_RESOURCE}": str(wanted.gpus),
+        "requests.storage": wanted.storage,
+        "pods": str(wanted.pods),
+        "count/rayclusters.ray.io": str(wanted.clusters),
+    }
+
+
+def limits() -> list[LimitRangeItemArgsDict]:
+    """Defaults for containers that ask for nothing, which a quota would otherwise refuse."""
+    return [
+        {
+            "type": "Container",
+            "default_request": {"cpu": "250m", "memory": "512Mi"},
+            "default": {"memory": "2Gi"},
+        }
+    ]

@@ -1,0 +1,110 @@
+"""A team's claims on the stack's file systems: volumes that exist already, bound by name."""
+
+import pulumi
+import pulumi_kubernetes
+from pulumi import Input, ResourceOptions
+from pulumi_kubernetes.core.v1 import PersistentVolume, PersistentVolumeClaim
+from pulumi_kubernetes.storage.v1 import StorageClass
+
+from infra import contract
+from infra.cluster import Cluster
+from infra.config.tenants import Tenant
+from infra.storage import Storage
+
+RAY_UID, RAY_GID = 1000, 100
+"""The user `ray` of Ray's images."""
+
+NOMINAL = "1Ti"
+"""Kubernetes wants a size; EFS and Lustre ignore it."""
+
+
+class Volumes(pulumi.ComponentResource):
+    """The claims of one team: `shared` on EFS by an access point of its own, `scratch` on Lustre."""
+
+    def __init__(
+        self,
+        team: str,
+        settings: Tenant,
+        *,
+        storage: Storage,
+        provider: pulumi_kubernetes.Provider,
+        opts: ResourceOptions,
+    ) -> None:
+        super().__init__("rayeks:infra:Volumes", team, None, opts)
+        self._provider, self._namespace = provider, contract.namespace(team)
+        if storage.files:
+            point = storage.files.access_point(
+                self._namespace,
+                f"/{self._namespace}",
+                uid=RAY_UID,
+                gid=RAY_GID,
+                opts=ResourceOptions(parent=self, depends_on=storage.files.mounted),
+            )
+            handle = pulumi.Output.concat(storage.files.id, "::", point.id)
+            # TLS, and through the access point: whoever mounts it is the team's user in the team's folder.
+            self._claim(contract.SHARED_CLAIM, "efs.csi.aws.com", handle, mount_options=["tls"])
+        if storage.scratch and settings.scratch:
+            self._claim(
+                contract.SCRATCH_CLAIM,
+                "fsx.csi.aws.com",
+                storage.scratch.id,
+                attributes={"dnsname": storage.scratch.dns_name, "mountname": storage.scratch.mount_name},
+                mount_options=["flock"],
+            )
+        self.register_outputs({})
+
+    def _claim(
+        self,
+        claim: str,
+        driver: str,
+        handle: Input[str],
+        *,
+        attributes: dict[str, Input[str]] | None = None,
+        mount_options: list[str],
+    ) -> None:
+        name = f"{self._namespace}-{claim}"
+        options = ResourceOptions(parent=self, provider=self._provider)
+        volume = PersistentVolume(
+            name,
+            metadata={"name": name},
+            spec={
+                "capacity": {"storage": NOMINAL},
+                "access_modes": ["ReadWriteMany"],
+                # The file system is the stack's: a deleted claim must never delete it.
+                "persistent_volume_reclaim_policy": "Retain",
+                "storage_class_name": "",
+                "mount_options": mount_options,
+                "claim_ref": {"namespace": self._namespace, "name": claim},
+                "csi": {"driver": driver, "volume_handle": handle, "volume_attributes": attributes},
+            },
+            opts=options,
+        )
+        PersistentVolumeClaim(
+            name,
+            metadata={
+                "name": claim,
+                "namespace": self._namespace,
+                # Bound by a driver that may come later; pods wait for it, the stack need not.
+                "annotations": {"pulumi.com/skipAwait": "true"},
+            },
+            spec={
+                "access_modes": ["ReadWriteMany"],
+                "storage_class_name": "",
+                "volume_name": name,
+                "resources": {"requests": {"storage": NOMINAL}},
+            },
+            opts=ResourceOptions(parent=self, provider=self._provider, depends_on=[volume]),
+        )
+
+
+def default_class(cluster: Cluster, parent: pulumi.Resource) -> StorageClass:
+    """gp3, encrypted, made in the zone of the pod that asks: the class of claims that name none."""
+    return StorageClass(
+        "gp3",
+        metadata={"name": "gp3", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+        provisioner="ebs.csi.aws.com",
+        parameters={"type": "gp3", "encrypted": "true"},
+        volume_binding_mode="WaitForFirstConsumer",
+        allow_volume_expansion=True,
+        opts=ResourceOptions(parent=parent, provider=cluster.kubernetes),
+    )
