@@ -46,7 +46,8 @@ def _nested(value: Any, shape: Shape, names: Names, path: str) -> Any:
     inner = shape
     while inner.type_name == "list":
         inner = inner.member
-    if inner.type_name != "structure" or _is_tag(inner):
+    tags = shape.type_name == "list" and _is_tag(inner) and isinstance(value, Mapping)
+    if inner.type_name != "structure" or tags:
         return value
     if isinstance(value, Mapping):
         return to_members(value, inner, names, path)

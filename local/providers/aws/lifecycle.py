@@ -90,13 +90,15 @@ def _converge(
     resource, wanted = operation.resource, operation.inputs
     found = state.outputs(operation, default_tags)
     present = state.inputs(found, operation, wanted)
-    differing = {each.top for each in differences(present, wanted, resource) if each.top in wanted}
+    drifted = {each.top for each in differences(present, wanted, resource) if each.top in wanted}
+    differing = drifted - operation.ignored
     if fresh:
         differing |= {name for name in wanted if name in resource.kept}
         differing -= consumed(operation)
     else:
         differing |= {each.top for each in differences(old, wanted, resource)}
         operation.old = {**found, **old}
+    operation.changed = differing
     ran = [change for change in resource.changes if change.properties & differing]
     for change in ran:
         _run(operation, change)

@@ -64,6 +64,8 @@ class Operation:
     id: str = ""
     raw: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)  # the inputs that an update is for
+    ignored: frozenset[str] = frozenset()  # inputs that the program leaves to others
     say: Callable[[str], None] = lambda message: None
 
     @property

@@ -135,6 +135,7 @@ class AwsProvider(wire.Provider):
         old = wire.unmarshal(request.old_inputs)
         operation = self._operation(request, resource, "update", inputs=inputs, old=old, state=state)
         operation.id = request.id
+        operation.ignored = frozenset(path.split(".")[0].split("[")[0] for path in request.ignoreChanges)
         with _told("updating", request.urn, hidden):
             outputs = lifecycle.update(operation, self.default_tags)
         return provider_pb2.UpdateResponse(properties=wire.marshal(outputs, secrets=hidden))

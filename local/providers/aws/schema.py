@@ -59,7 +59,9 @@ def load(token: str) -> Schema:
     source = _root() / package / f"{_snake(file)}.py"
     if not source.is_file() or f"class {name}(" not in (text := source.read_text()):
         raise UserError(f"pulumi_aws has no resource type {token}")
-    return Schema(token, _signature(text, f"{name}Args", package), _signature(text, f"_{name}State", package))
+    # A class that a nested type has taken the name of is called InitArgs.
+    arguments = f"{name}InitArgs" if f"class {name}InitArgs:" in text else f"{name}Args"
+    return Schema(token, _signature(text, arguments, package), _signature(text, f"_{name}State", package))
 
 
 @cache

@@ -1,0 +1,106 @@
+"""Roles, policies and buckets on the real engine: created, read back, repaired, changed, deleted."""
+
+import json
+
+import pulumi_aws as aws
+import pytest
+
+pytestmark = pytest.mark.engine
+
+
+def trust(service):
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": ["sts:AssumeRole", "sts:TagSession"]}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def allow(action, resource="*"):
+    statement = {"Sid": "A", "Effect": "Allow", "Action": action, "Resource": resource}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def program(action="s3:GetObject", description="Ray", path="/", days=30, versioned="Enabled", block=True, force=True):
+    def run():
+        role = aws.iam.Role(
+            "role",
+            assume_role_policy=trust("pods.eks.amazonaws.com"),
+            description=description,
+            path=path,
+            max_session_duration=7200,
+        )
+        policy = aws.iam.Policy("policy", policy=allow(action))
+        aws.iam.RolePolicyAttachment("own", role=role.name, policy_arn=policy.arn)
+        aws.iam.RolePolicyAttachment(
+            "worker", role=role.name, policy_arn="arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy"
+        )
+        aws.iam.RolePolicy("inline", role=role.id, policy=allow(["ec2:DescribeInstances", "ec2:DescribeSubnets"]))
+        aws.iam.InstanceProfile("profile", role=role.name)
+        aws.iam.Role(
+            "whole",
+            assume_role_policy=trust("ec2.amazonaws.com"),
+            managed_policy_arns=[policy.arn],
+            inline_policies=[{"name": "logs", "policy": allow("logs:PutLogEvents")}],
+        )
+        aws.iam.OpenIdConnectProvider(
+            "github",
+            url="https://token.actions.githubusercontent.com",
+            client_id_lists=["sts.amazonaws.com"],
+            thumbprint_lists=["a" * 40],
+        )
+        bucket = aws.s3.Bucket("Checkpoints", force_destroy=force, tags={"data": "checkpoints"})
+        aws.s3.BucketVersioning("versions", bucket=bucket.id, versioning_configuration={"status": versioned})
+        aws.s3.BucketServerSideEncryptionConfiguration(
+            "encryption",
+            bucket=bucket.id,
+            rules=[
+                {
+                    "apply_server_side_encryption_by_default": {"sse_algorithm": "aws:kms"},
+                    "bucket_key_enabled": True,
+                }
+            ],
+        )
+        aws.s3.BucketPublicAccessBlock(
+            "private", bucket=bucket.id, block_public_acls=True, block_public_policy=block, ignore_public_acls=True
+        )
+        tls = {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+        aws.s3.BucketPolicy(
+            "tls",
+            bucket=bucket.id,
+            policy=bucket.arn.apply(
+                lambda arn: json.dumps({"Version": "2012-10-17", "Statement": [{**tls, "Resource": [arn, f"{arn}/*"]}]})
+            ),
+        )
+        aws.s3.BucketLifecycleConfiguration(
+            "lifecycle",
+            bucket=bucket.id,
+            rules=[
+                {
+                    "id": "abort",
+                    "status": "Enabled",
+                    "filter": {},
+                    "abort_incomplete_multipart_upload": {"days_after_initiation": 7},
+                },
+                {
+                    "id": "expire",
+                    "status": "Enabled",
+                    "filter": {"prefix": "checkpoints/"},
+                    "expiration": {"days": days},
+                    "noncurrent_version_expiration": {"noncurrent_days": 7},
+                },
+                {
+                    "id": "tier",
+                    "status": "Enabled",
+                    "filter": {"and": {"prefix": "datasets/", "tags": {"tier": "cold"}}},
+                    "transitions": [{"days": 30, "storage_class": "INTELLIGENT_TIERING"}],
+                },
+            ],
+        )
+        aws.s3.BucketOwnershipControls(
+            "owner", bucket=bucket.id, rule={"object_ownership": "BucketOwnerEnforced"}
+        )
+
+    return run
