@@ -53,7 +53,7 @@ def build(builds: Sequence[Build], estimate_s: float, *, progress: Progress) -> 
 
     Interrupted, it ends the compilers. UserError with the compiler's last words when one fails.
     """
-    label = " and ".join(build.label for build in builds)
+    label = _names(builds)
     progress(f"building {label}: about {estimate_s:.0f} s, once on this machine")
     began = spoke = time.monotonic()
     with ExitStack() as stack:
@@ -112,13 +112,18 @@ def _start(build: Build, stack: ExitStack) -> subprocess.Popen[bytes]:
 
 
 def _news(under_way: Sequence[Build], elapsed_s: float, estimate_s: float) -> str:
-    labels = " and ".join(build.label for build in under_way)
-    compiled = sum(build.log.read_bytes().count(b"\n") for build in under_way)  # -v: one line a package
-    return f"building {labels} … {elapsed_s:.0f} s of about {estimate_s:.0f} s, {compiled} packages compiled"
+    # With -v a line that is one word is a package which was compiled.
+    lines = [line for build in under_way for line in build.log.read_text(errors="replace").splitlines()]
+    compiled = sum(" " not in line for line in lines)
+    return f"building {_names(under_way)} … {elapsed_s:.0f} s of about {estimate_s:.0f} s, {compiled} packages compiled"
+
+
+def _names(builds: Sequence[Build]) -> str:
+    return ", ".join(build.label for build in builds)
 
 
 def _failure(build: Build) -> UserError:
-    # With -v the log also names each package as it is compiled; a name alone explains nothing.
+    # Nor does the name of a package alone explain anything.
     lines = [line for line in build.log.read_text(errors="replace").splitlines() if " " in line.strip()]
     words = "\n".join(f"    {line}" for line in lines[-15:])
     return UserError(

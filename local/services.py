@@ -70,7 +70,8 @@ class Running:
 def start(service: Service, *, progress: Progress = print) -> Running:
     """Have `service` running and ready, and say which process it is.
 
-    One that already runs with the same arguments and port is kept; with others it is started again.
+    One that already runs with the same arguments and port is kept; with others, or when it does not answer
+    within `timeout_s` seconds, it is started again.
     UserError when its port is a stranger's, when it ends by itself, or when it is not ready within
     `timeout_s` seconds; it is stopped then, and also when the caller is interrupted meanwhile.
     """
@@ -84,22 +85,20 @@ def start_all(services: Sequence[Service], *, progress: Progress = print) -> lis
     """
     kept: set[int] = set()
     with ExitStack() as locks:
-        for service in services:
-            locks.enter_context(_lock(service.name, progress))
+        for name in sorted(service.name for service in services):  # one order, or two commands may block each other
+            locks.enter_context(_lock(name, progress))
         try:
             daemons = []
             for service in services:
                 if known := _kept(service, progress):
                     kept.add(known.pid)
                 daemons.append(known or _spawn(service, progress))
-            for daemon, service in zip(daemons, services, strict=True):
-                _await(daemon, service, progress)
+            return [_ready(daemon, service, progress) for daemon, service in zip(daemons, services, strict=True)]
         except BaseException:
             for service in reversed(services):
                 if (known := _read(service.name)) and known.pid not in kept:
                     _end(known, grace_s=5.0)
             raise
-    return daemons
 
 
 def running(name: str) -> Running | None:
@@ -235,6 +234,20 @@ def _spawn(service: Service, progress: Progress) -> Running:
         del record["started"]
         write_json(_record_path(service.name), record)
     return replace(known, started=True)
+
+
+def _ready(daemon: Running, service: Service, progress: Progress) -> Running:
+    try:
+        _await(daemon, service, progress)
+        return daemon
+    except UserError as error:
+        if daemon.started:
+            raise
+        progress(f"{error.message}\nstarting {service.name} again")
+    _end(daemon, grace_s=1.0)
+    daemon = _spawn(service, progress)
+    _await(daemon, service, progress)
+    return daemon
 
 
 def _await(known: Running, service: Service, progress: Progress) -> None:

@@ -87,11 +87,10 @@ def status() -> Status:
     """What runs now; starts nothing."""
     running = {name: services.running(name) for name in PROGRAMS}
     api_server = running[API_SERVER]
-    ready = False
-    if api_server and api_server.port:
-        ready = servers.api_server(Path(), {API_SERVER: api_server.port, ETCD: 0}, _folder() / "pki").ready()
+    port = api_server.port if api_server else None
+    ready = port is not None and servers.api_server_ready(port, _folder() / "pki")()
     return Status(
-        endpoint=f"https://127.0.0.1:{api_server.port}" if api_server and ready else None,
+        endpoint=f"https://127.0.0.1:{port}" if ready else None,
         processes={name: known.pid if known else None for name, known in running.items()},
     )
 

@@ -1,5 +1,6 @@
 """The command lines of the three servers: what of EKS's control plane a process on loopback can be."""
 
+import contextlib
 import http.client
 import ssl
 from collections.abc import Callable, Mapping
@@ -89,8 +90,13 @@ def api_server(program: Path, ports: Mapping[str, int], pki: Path) -> Service:
         "event-ttl": "10m",
         "profiling": "false",
     }
-    ready = _answers(ports[API_SERVER], "/readyz", pki, "ca", "admin")
+    ready = api_server_ready(ports[API_SERVER], pki)
     return Service(API_SERVER, _command(program, argv), ready, ports[API_SERVER], timeout_s=120.0)
+
+
+def api_server_ready(port: int, pki: Path) -> Callable[[], bool]:
+    """Whether the API server on `port` says that it is ready, asked as the administrator."""
+    return _answers(port, "/readyz", pki, "ca", "admin")
 
 
 def controller_manager(program: Path, ports: Mapping[str, int], pki: Path, kubeconfig: Path) -> Service:
@@ -126,16 +132,16 @@ def _answers(port: int, path: str, pki: Path, authority: str, client: str) -> Ca
     context: list[ssl.SSLContext] = []
 
     def ready() -> bool:
-        if not context:
-            context.append(ssl.create_default_context(cafile=pki / f"{authority}.crt"))
-            context[0].load_cert_chain(pki / f"{client}.crt", pki / f"{client}.key")
-        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context[0])
         try:
-            connection.request("GET", path)
-            return connection.getresponse().status == http.HTTPStatus.OK
+            if not context:
+                trusting = ssl.create_default_context(cafile=pki / f"{authority}.crt")
+                trusting.load_cert_chain(pki / f"{client}.crt", pki / f"{client}.key")
+                context.append(trusting)
+            connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context[0])
+            with contextlib.closing(connection):
+                connection.request("GET", path)
+                return connection.getresponse().status == http.HTTPStatus.OK
         except (OSError, http.client.HTTPException):
             return False
-        finally:
-            connection.close()
 
     return ready

@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Generator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import psutil
@@ -33,10 +33,10 @@ def _stopped(home: Path) -> Generator[None]:
         services.stop(known.name, grace_s=0.1)
 
 
-def answers(port: int) -> Callable[[], bool]:
+def answers(port: int, timeout_s: float = 5.0) -> Callable[[], bool]:
     def ready() -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=timeout_s):
                 return True
         except OSError:
             return False
@@ -195,6 +195,15 @@ def test_a_daemon_that_is_never_ready_is_stopped():
         services.start(script("import time; time.sleep(60)", ready=never, timeout_s=0.2))
     [running] = seen
     assert running and not running.alive and services.recorded() == []
+
+
+def test_a_daemon_that_lives_but_no_longer_answers_is_started_again():
+    service, said = replace(web(claim_port("web")), timeout_s=3.0), []
+    first = services.start(service)
+    os.kill(first.pid, signal.SIGSTOP)
+    second = services.start(replace(service, ready=answers(service.port or 0, 0.2)), progress=said.append)
+    assert second.alive and second.started and not first.alive
+    assert "was not ready within 3 s" in said[0]
 
 
 def test_a_program_that_is_not_there_is_named():

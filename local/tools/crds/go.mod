@@ -1,7 +1,7 @@
 // Modules of which only the files are read: their CRDs and roles. Nothing imports them, so `go mod tidy` would drop them.
 module ray-on-eks/tools/crds
 
-go 1.26.0
+go 1.21
 
 require (
 	github.com/aws/karpenter-provider-aws v1.14.1

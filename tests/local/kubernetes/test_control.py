@@ -67,13 +67,31 @@ def test_the_first_start_is_fresh_and_the_second_is_the_same(started):
     assert again == kubernetes.Kubernetes(cluster.endpoint, cluster.ca, cluster.kubeconfig, fresh=False)
 
 
-def test_a_stop_and_a_start_keep_the_data_and_the_address(started, connect):
-    cluster, name = started
-    kubernetes.stop()
-    assert kubernetes.status() == kubernetes.Status(None, dict.fromkeys(SERVERS))
-    again = kubernetes.start()
-    assert (again.endpoint, again.fresh) == (cluster.endpoint, False)
-    assert connect(again).core.read_namespace(name).status.phase == "Active"
+def test_the_kubeconfig_is_private_and_holds_no_secret(started):
+    cluster, _ = started
+    assert stat.S_IMODE(cluster.kubeconfig.stat().st_mode) == 0o600
+    text = cluster.kubeconfig.read_text()
+    assert "PRIVATE" not in text and "-data" not in text
+    for key in cluster.ca.parent.glob("*.key"):
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+
+
+def test_the_store_turns_away_whoever_has_only_a_kubernetes_certificate(started, own_home):
+    cluster, _ = started
+    context = ssl.create_default_context(cafile=cluster.ca.with_name("etcd-ca.crt"))
+    context.load_cert_chain(cluster.ca.with_name("admin.crt"), cluster.ca.with_name("admin.key"))
+    port = json.loads((own_home / "ports.json").read_text())["etcd"]
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
+        connection.request("GET", "/health")
+        connection.getresponse()
+
+
+def test_the_servers_listen_on_loopback_only(started):
+    for name in SERVERS:
+        connections = psutil.Process(pid_of(name)).net_connections("inet")
+        listening = {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
+        assert listening == {"127.0.0.1"}
 
 
 @pytest.mark.parametrize("victim", SERVERS)
@@ -107,6 +125,15 @@ def test_certificates_that_do_not_fit_are_made_anew_and_the_data_stays(started, 
     assert connect(again).core.read_namespace(name).status.phase == "Active"
 
 
+def test_a_stop_and_a_start_keep_the_data_and_the_address(started, connect):
+    cluster, name = started
+    kubernetes.stop()
+    assert kubernetes.status() == kubernetes.Status(None, dict.fromkeys(SERVERS))
+    again = kubernetes.start()
+    assert (again.endpoint, again.fresh) == (cluster.endpoint, False)
+    assert connect(again).core.read_namespace(name).status.phase == "Active"
+
+
 def test_the_data_of_a_newer_version_is_refused_with_the_way_out(started, own_home):
     kubernetes.stop()
     versions = own_home / "kubernetes" / "versions.json"
@@ -116,33 +143,6 @@ def test_the_data_of_a_newer_version_is_refused_with_the_way_out(started, own_ho
         kubernetes.start()
     assert caught.value.fix and "local.kubernetes reset" in caught.value.fix
     versions.write_text(ours)
-
-
-def test_the_kubeconfig_is_private_and_holds_no_secret(started):
-    cluster, _ = started
-    assert stat.S_IMODE(cluster.kubeconfig.stat().st_mode) == 0o600
-    text = cluster.kubeconfig.read_text()
-    assert "PRIVATE" not in text and "-data" not in text
-    for key in cluster.ca.parent.glob("*.key"):
-        assert stat.S_IMODE(key.stat().st_mode) == 0o600
-
-
-def test_the_store_turns_away_whoever_has_only_a_kubernetes_certificate(started, own_home):
-    cluster, _ = started
-    context = ssl.create_default_context(cafile=cluster.ca.with_name("etcd-ca.crt"))
-    context.load_cert_chain(cluster.ca.with_name("admin.crt"), cluster.ca.with_name("admin.key"))
-    port = json.loads((own_home / "ports.json").read_text())["etcd"]
-    with pytest.raises((ssl.SSLError, ConnectionError)):
-        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
-        connection.request("GET", "/health")
-        connection.getresponse()
-
-
-def test_the_servers_listen_on_loopback_only(started):
-    for name in SERVERS:
-        connections = psutil.Process(pid_of(name)).net_connections("inet")
-        listening = {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
-        assert listening == {"127.0.0.1"}
 
 
 def test_a_port_that_a_stranger_took_meanwhile_is_refused_by_name(started, own_home):
