@@ -36,6 +36,12 @@ class Engine(Protocol):
         """The URN of a package's default provider."""
         ...
 
+    def transformed(
+        self, key: str, parent: str | None, type_: str, name: str, custom: bool, inputs: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The inputs after the program's transforms."""
+        ...
+
 
 def expanded(component: Resource, inputs: Mapping[str, Any], engine: Engine) -> dict[str, Any]:
     """Records the component's children and returns its outputs, each tracked to the resources that it came from.
@@ -57,15 +63,17 @@ def expanded(component: Resource, inputs: Mapping[str, Any], engine: Engine) -> 
 
 
 def _child(child: Child, component: Resource, made: Mapping[Child, Resource], engine: Engine) -> Resource:
-    inputs = {name: _resolve(value, made, engine) for name, value in child.inputs.items()}
+    parent = made[child.parent] if child.parent else component
+    key = urn(engine.stack, engine.project, parent.urn, child.type, child.name)
+    asked = {name: _resolve(value, made, engine) for name, value in child.inputs.items()}
+    inputs = engine.transformed(key, parent.urn, child.type, child.name, child.custom, asked)
     by_property = {name: tuple(sorted(origins([value]))) for name, value in inputs.items()}
     dependencies = {made[other].urn for other in child.depends_on}.union(*by_property.values())
-    parent = made[child.parent] if child.parent else component
     is_provider = child.type.startswith(PROVIDERS)
     package = child.type.removeprefix(PROVIDERS).split(":", 1)[0]
     sdk = version(f"pulumi-{package}") if child.custom else ""
     resource = Resource(
-        urn=urn(engine.stack, engine.project, parent.urn, child.type, child.name),
+        urn=key,
         type=child.type,
         name=child.name,
         inputs={name: untracked(value) for name, value in inputs.items()},

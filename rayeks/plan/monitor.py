@@ -14,6 +14,7 @@ from rayeks.plan.components import expanded
 from rayeks.plan.foretold import WAITS_FOR_AWS, Place, foretold, invoked
 from rayeks.plan.model import PROVIDERS, STACK_TYPE, Resource, Timeouts, urn
 from rayeks.plan.shapes import properties, stand_ins
+from rayeks.plan.transforms import Transforms
 from rayeks.plan.values import Secret, unknown
 from rayeks.plan.wire import Reference, decode, encode, origins, untracked
 
@@ -23,6 +24,7 @@ FEATURES = (
     pb.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS,
     pb.RESOURCE_MONITOR_FEATURE_DELETED_WITH,
     pb.RESOURCE_MONITOR_FEATURE_OUTPUT_VALUES,
+    pb.RESOURCE_MONITOR_FEATURE_TRANSFORMS,
 )
 """No resource references: an input then holds the resource's id, as the provider would see it."""
 
@@ -46,6 +48,7 @@ class Monitor(MockMonitor):
         self.recorded: dict[str, Resource] = {}
         self.unknowns: dict[str, tuple[str, str]] = {}
         self.outputs: dict[str, Any] = {}
+        self._transforms = Transforms()
         self._lock = threading.Lock()
 
     def GetDeploymentInfo(self, request: Any) -> Any:  # noqa: N802
@@ -54,7 +57,7 @@ class Monitor(MockMonitor):
 
     def SupportsFeature(self, request: Any) -> Any:  # noqa: N802
         """The same, asked one by one by older code."""
-        known = {"secrets", "outputValues", "deletedWith", "aliasSpecs"}
+        known = {"secrets", "outputValues", "deletedWith", "aliasSpecs", "transforms"}
         return pb.SupportsFeatureResponse(hasSupport=request.id in known)
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
@@ -67,7 +70,9 @@ class Monitor(MockMonitor):
 
     def _registered(self, request: Any) -> Any:
         key = urn(self.stack, self.project, request.parent or None, request.type, request.name)
-        inputs = decode(request.object)
+        self._transforms.add(key, request.transforms)
+        parent = request.parent or None
+        inputs = self.transformed(key, parent, request.type, request.name, request.custom, decode(request.object))
         resource = Resource(
             urn=key,
             type=request.type,
@@ -189,6 +194,16 @@ class Monitor(MockMonitor):
         for name, value in result.items():
             response.propertyDependencies[name].urns.extend(sorted(origins([value])))
         return response
+
+    def transformed(
+        self, key: str, parent: str | None, type_: str, name: str, custom: bool, inputs: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The inputs as the transforms of the resource and of everything above it leave them."""
+        lineage = [key]
+        while parent:
+            lineage.append(parent)
+            parent = self.recorded[parent].parent
+        return self._transforms.apply(lineage, type_, name, custom=custom, inputs=inputs)
 
     def reference(self, key: str) -> Reference:
         """A recorded resource as a value."""
