@@ -6,6 +6,7 @@ import time
 from pulumi.runtime.proto import provider_pb2
 
 from local.providers.wire import Empty, Provider, marshal, serve, unmarshal
+from rayeks.errors import UserError
 
 # Outputs that nobody gave as inputs but the program cannot do without.
 OUTPUTS = {
@@ -18,7 +19,10 @@ OUTPUTS = {
 
 
 class Echo(Provider):
-    """Accepts every resource and says back what it was given; `ECHO_SECONDS` is what each creation takes."""
+    """Accepts every resource and says back what it was given.
+
+    `ECHO_SECONDS` is what each creation takes; one with a property that says `fail` does.
+    """
 
     name = "echo"
     version = "0.0.0"
@@ -36,6 +40,8 @@ class Echo(Provider):
         if request.preview:
             return provider_pb2.CreateResponse(properties=request.properties)
         time.sleep(float(os.environ.get("ECHO_SECONDS", "0")))
+        if "fail" in unmarshal(request.properties).values():
+            raise UserError("asked to fail")
         kind, name = request.urn.split("::")[2].rsplit("$", 1)[-1], request.urn.rsplit("::", 1)[-1]
         more = {"arn": f"arn:echo:{name}"} | OUTPUTS.get(kind, {})
         properties = marshal(unmarshal(request.properties, keep_secrets=True) | more)

@@ -1,5 +1,7 @@
 """What every engine run on the local stack has around it: one at a time, whole servers, a settled state, its errors."""
 
+import logging
+import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,8 +38,11 @@ class Session:
     def run(self, what: str, work: Callable[[Stack, Progress], T]) -> tuple[Progress, T]:
         """Run the engine and show it; UserError with the engine's own reasons when it fails."""
         progress = Progress(self.console, what)
+        # An engine that is stopped or killed breaks its connections; Pulumi's side of them tells that in tracebacks.
+        logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
         try:
-            with progress.shown():
+            with progress.shown(), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", module=r"pulumi(_aws)?\b")
                 answer = attended(self.engine.command, lambda: work(self.engine.stack, progress), self.say)
         except CommandError as error:
             raise self._failure(what, progress, error) from error

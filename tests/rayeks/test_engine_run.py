@@ -85,11 +85,13 @@ def when_creating(then: Callable[[psutil.Process], None]) -> threading.Thread:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             time.sleep(0.05)
-            if recovery.deployment().get("pending_operations"):
+            pending = recovery.deployment().get("pending_operations") or []
+            if any(":ec2/" in operation["resource"]["type"] for operation in pending):
                 for process in psutil.Process().children():
                     with suppress(psutil.Error):
                         if "up" in process.cmdline():
-                            return then(process)
+                            then(process)
+                            return
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -130,7 +132,8 @@ def test_an_engine_that_is_killed_half_way_is_taken_up_where_it_was(session) -> 
         up(session(seconds=2))
     killing.join()
     made = recovery.created(workspace.journal())
-    pending = {op["resource"]["urn"] for op in recovery.deployment()["pending_operations"]}
+    operations = recovery.deployment()["pending_operations"]
+    pending = {op["resource"]["urn"] for op in operations if op["resource"].get("custom")}
     assert pending and pending <= made.keys(), "what was being created has been finished, and noted"
 
     again = session()
