@@ -1,0 +1,31 @@
+"""The checks, by subject. Importing this package registers them in the order of the report."""
+
+from rayeks.preflight.checks import (  # noqa: I001 - the order of the report
+    place,
+    rights,
+    versions,
+    addons,
+    machines,
+    vcpus,
+    limits,
+    network,
+    images,
+    reservations,
+    names,
+    cost,
+)
+
+__all__ = [
+    "addons",
+    "cost",
+    "images",
+    "limits",
+    "machines",
+    "names",
+    "network",
+    "place",
+    "reservations",
+    "rights",
+    "vcpus",
+    "versions",
+]

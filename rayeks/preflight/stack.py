@@ -1,0 +1,72 @@
+"""What is to be made: the stack's validated configuration, and its plan."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from infra.config import InvalidPlatform, Platform, parse
+from rayeks.errors import UserError
+from rayeks.plan import Plan, Resource, plan
+from rayeks.plan.values import reveal
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack before it exists, or before it is changed."""
+
+    name: str
+    platform: Platform
+    plan: Plan
+
+    @classmethod
+    def read(cls, name: str, root: Path) -> "Stack":
+        """The stack of the project in `root`. UserError where its file or its program is wrong."""
+        planned = plan(name, root=root)
+        return cls(name, platform(planned), planned)
+
+    def inputs(self, *types: str) -> Iterator[tuple[Resource, dict[str, Any]]]:
+        """The planned resources of these types with what the program asks for, secrets opened."""
+        return ((resource, reveal(resource.inputs)) for resource in self.plan.of_type(*types))
+
+    def count(self, *types: str) -> int:
+        """How many resources of these types the plan holds."""
+        return sum(1 for _ in self.plan.of_type(*types))
+
+    @cached_property
+    def zones(self) -> tuple[str, ...]:
+        """The zones of the network."""
+        return tuple(self.platform.network.zones)
+
+    def owns(self, tags: Mapping[str, str]) -> bool:
+        """Whether something that carries these tags was made by this stack: all its default tags are there.
+
+        A stack without default tags recognises nothing as its own.
+        """
+        mine = self.platform.tags
+        return bool(mine) and all(tags.get(key) == value for key, value in mine.items())
+
+
+def platform(planned: Plan) -> Platform:
+    """The configuration that the plan was made from; UserError names every mistake in it."""
+    config = planned.config
+    values = json.loads(config.get(f"{planned.project}:platform", "{}"))
+    accounts = json.loads(config.get("aws:allowedAccountIds", "[]"))
+    tags = json.loads(config.get("aws:defaultTags", "{}")).get("tags") or {}
+    values |= {"region": config.get("aws:region"), "account": accounts[0] if accounts else None, "tags": tags}
+    try:
+        return parse(values)
+    except InvalidPlatform as error:
+        raise UserError(f"Pulumi.{planned.stack}.yaml: {error}") from None
+
+
+def tags_of(found: Iterable[Mapping[str, Any]] | Mapping[str, str] | None) -> dict[str, str]:
+    """Tags as a mapping, from any of AWS's spellings: `Key`/`Value`, `key`/`value`, `TagKey`/`TagValue`, a map."""
+    if not found:
+        return {}
+    if isinstance(found, Mapping):
+        return dict(found)
+    pairs = ({key.lower().removeprefix("tag"): value for key, value in item.items()} for item in found)
+    return {pair["key"]: pair.get("value", "") for pair in pairs}
