@@ -1,16 +1,16 @@
 """The EKS control plane: its key, logs, access entries and the add-ons that nodes need before they join."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pulumi
 import pulumi_eks
 import pulumi_kubernetes
-from pulumi import Input, Output, ResourceOptions
+from pulumi import Input, Output, ResourceOptions, ResourceTransformArgs, ResourceTransformResult
 from pulumi_aws import cloudwatch, eks, kms, vpc
 
-from infra import iam, versions
+from infra import iam, sizing, versions
 from infra.config.cluster import Cluster as Settings
 from infra.iam import Aws
 from infra.network import Network
@@ -33,7 +33,8 @@ class Cluster(pulumi.ComponentResource):
     identities: pulumi.Resource
     """The Pod Identity agent: what a pod needs to act as its role."""
 
-    def __init__(self, name: str, settings: Settings, *, network: Network, aws: Aws) -> None:
+    def __init__(self, name: str, settings: Settings, *, network: Network, nodes: int, aws: Aws) -> None:
+        """`nodes` is the most that the stack may have at once, which sizes a control plane of tier `auto`."""
         super().__init__("rayeks:infra:Cluster", name, None, ResourceOptions(protect=settings.deletion_protection))
         self.name, self.version = name, settings.version
         self.addons = versions.ADDONS[settings.version]
@@ -81,7 +82,7 @@ class Cluster(pulumi.ComponentResource):
                 "enable_prefix_delegation": True,
                 "enable_network_policy": True,
             },
-            opts=ResourceOptions(parent=self, depends_on=[logs]),
+            opts=ResourceOptions(parent=self, depends_on=[logs], transforms=[_beyond_the_component(settings, nodes)]),
         )
         self.endpoint = self._cluster.core["endpoint"]
         self.security_group_id = self._cluster.cluster_security_group_id
@@ -156,3 +157,28 @@ class Cluster(pulumi.ComponentResource):
                 opts=after,
             ),
         ]
+
+
+def _beyond_the_component(
+    settings: Settings, nodes: int
+) -> Callable[[ResourceTransformArgs], ResourceTransformResult | None]:
+    """What EKS offers and pulumi_eks 4.4 has no argument for, set on the cluster inside its component."""
+
+    def transform(args: ResourceTransformArgs) -> ResourceTransformResult | None:
+        if args.type_ != "aws:eks/cluster:Cluster":
+            return None
+        return ResourceTransformResult(props={**args.props, **control_plane(settings, nodes)}, opts=args.opts)
+
+    return transform
+
+
+def control_plane(settings: Settings, nodes: int) -> dict[str, Any]:
+    """The control plane's zonal shift, scheduler scoring and capacity tier, as `aws.eks.Cluster` spells them."""
+    tier = sizing.control_plane_tier(nodes) if settings.tier == "auto" else settings.tier
+    return {
+        "zonalShiftConfig": {"enabled": settings.zonal_shift},
+        "controlPlaneScalingConfig": {"tier": tier},
+        "kubeSchedulerConfig": {
+            "nodeResourcesFit": {"scoringStrategy": {"type": "MostAllocated" if settings.pack else "LeastAllocated"}}
+        },
+    }

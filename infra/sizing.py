@@ -38,3 +38,21 @@ def nodes_per_zone(
     for pool in pools.values():
         share(pool_nodes(pool), (pool.zone,) if isinstance(pool, GpuTrainPool) else pool.zones or zones)
     return wanted
+
+
+TIERS = {"standard": 500, "tier-xl": 2_000, "tier-2xl": 5_000, "tier-4xl": 10_000, "tier-8xl": 40_000}
+"""Control-plane tier → the nodes for which this project takes it.
+
+AWS publishes API seats (1,700 for XL to 13,600 for 8XL), not nodes; these bounds hold Ray's load of a few pods a node,
+with the standard tier's automatic scaling trusted to 500.
+"""
+
+
+def total_nodes(node_groups: Mapping[str, NodeGroup], pools: Mapping[str, Pool]) -> int:
+    """The most nodes that the stack may have at once."""
+    return sum(group.max for group in node_groups.values()) + sum(pool_nodes(pool) for pool in pools.values())
+
+
+def control_plane_tier(nodes: int) -> str:
+    """The smallest tier for so many nodes."""
+    return next((tier for tier, most in TIERS.items() if nodes <= most), "tier-8xl")

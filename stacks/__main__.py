@@ -20,7 +20,7 @@ name, aws = platform.name, platform.aws
 
 network = Network(name, platform.network, aws=aws)
 storage = Storage(name, platform.storage, network=network, aws=aws)
-cluster = Cluster(name, platform.cluster, network=network, aws=aws)
+cluster = Cluster(name, platform.cluster, network=network, nodes=platform.nodes, aws=aws)
 placement = Placement(name, platform.placement_groups, reservations=platform.reservations)
 node_groups = NodeGroups(
     name,

@@ -28,5 +28,11 @@ class Cluster(Slice):
     log_types: tuple[LogType, ...] = ("api", "audit", "authenticator")
     log_retention_days: LogRetention = 30
     access: dict[Name, Access] = {}
+    zonal_shift: bool = False
+    """Let AWS move the control plane's and Karpenter's work away from a zone that is impaired."""
+    tier: Literal["auto", "standard", "tier-xl", "tier-2xl", "tier-4xl", "tier-8xl"] = "standard"
+    """Provisioned control-plane capacity, from $1.65 an hour; `auto` takes what the planned nodes need."""
+    pack: bool = True
+    """Schedule onto the fullest node that fits, so that emptied nodes can go."""
     deletion_protection: bool = False
     """AWS refuses to delete the cluster, and Pulumi protects it, until this is turned off."""

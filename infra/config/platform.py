@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 
+from infra import sizing
 from infra.config.base import AccountId, Name, Region, Slice
 from infra.config.cluster import Cluster
 from infra.config.cost import Cost
@@ -49,6 +50,11 @@ class Platform(Slice):
     def aws(self) -> Aws:
         """Where ARNs of this stack point."""
         return Aws(self.account, self.region, self.partition)
+
+    @property
+    def nodes(self) -> int:
+        """The most nodes that the stack may have at once."""
+        return sizing.total_nodes(self.node_groups, self.pools)
 
     @property
     def partition(self) -> str:

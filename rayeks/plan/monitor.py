@@ -48,7 +48,7 @@ class Monitor(MockMonitor):
         self.recorded: dict[str, Resource] = {}
         self.unknowns: dict[str, tuple[str, str]] = {}
         self.outputs: dict[str, Any] = {}
-        self._transforms = Transforms()
+        self.transforms = Transforms()
         self._lock = threading.Lock()
 
     def GetDeploymentInfo(self, request: Any) -> Any:  # noqa: N802
@@ -70,7 +70,7 @@ class Monitor(MockMonitor):
 
     def _registered(self, request: Any) -> Any:
         key = urn(self.stack, self.project, request.parent or None, request.type, request.name)
-        self._transforms.add(key, request.transforms)
+        self.transforms.add(key, request.transforms)
         parent = request.parent or None
         inputs = self.transformed(key, parent, request.type, request.name, request.custom, decode(request.object))
         resource = Resource(
@@ -203,7 +203,7 @@ class Monitor(MockMonitor):
         while parent:
             lineage.append(parent)
             parent = self.recorded[parent].parent
-        return self._transforms.apply(lineage, type_, name, custom=custom, inputs=inputs)
+        return self.transforms.apply(lineage, type_, name, custom=custom, inputs=inputs)
 
     def reference(self, key: str) -> Reference:
         """A recorded resource as a value."""

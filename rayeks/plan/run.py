@@ -89,6 +89,7 @@ def _plan(file: StackFile, root: Path) -> Plan:
             root_directory=str(root),
         )
     )
+    settings.SETTINGS.callbacks = monitor.transforms
     settings.ROOT.set(None)
     pulumi_config.set_all_config(dict(file.config), list(file.secret_keys))
     try:
