@@ -36,10 +36,8 @@ class Engine(Protocol):
         """The URN of a package's default provider."""
         ...
 
-    def transformed(
-        self, key: str, parent: str | None, type_: str, name: str, custom: bool, inputs: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """The inputs after the program's transforms."""
+    def transformed(self, resource: Resource, inputs: Mapping[str, Any]) -> tuple[Resource, Mapping[str, Any]]:
+        """The resource after the program's transforms."""
         ...
 
 
@@ -64,16 +62,14 @@ def expanded(component: Resource, inputs: Mapping[str, Any], engine: Engine) -> 
 
 def _child(child: Child, component: Resource, made: Mapping[Child, Resource], engine: Engine) -> Resource:
     parent = made[child.parent] if child.parent else component
-    key = urn(engine.stack, engine.project, parent.urn, child.type, child.name)
-    asked = {name: _resolve(value, made, engine) for name, value in child.inputs.items()}
-    inputs = engine.transformed(key, parent.urn, child.type, child.name, child.custom, asked)
+    inputs = {name: _resolve(value, made, engine) for name, value in child.inputs.items()}
     by_property = {name: tuple(sorted(origins([value]))) for name, value in inputs.items()}
     dependencies = {made[other].urn for other in child.depends_on}.union(*by_property.values())
     is_provider = child.type.startswith(PROVIDERS)
     package = child.type.removeprefix(PROVIDERS).split(":", 1)[0]
     sdk = version(f"pulumi-{package}") if child.custom else ""
     resource = Resource(
-        urn=key,
+        urn=urn(engine.stack, engine.project, parent.urn, child.type, child.name),
         type=child.type,
         name=child.name,
         inputs={name: untracked(value) for name, value in inputs.items()},
@@ -86,6 +82,7 @@ def _child(child: Child, component: Resource, made: Mapping[Child, Resource], en
         ignore_changes=child.ignore_changes,
         source=component.source,
     )
+    resource, _ = engine.transformed(resource, inputs)
     return engine.complete(resource, sdk)
 
 

@@ -48,7 +48,7 @@ class Monitor(MockMonitor):
         self.recorded: dict[str, Resource] = {}
         self.unknowns: dict[str, tuple[str, str]] = {}
         self.outputs: dict[str, Any] = {}
-        self.transforms = Transforms()
+        self.transforms = Transforms(self)
         self._lock = threading.Lock()
 
     def GetDeploymentInfo(self, request: Any) -> Any:  # noqa: N802
@@ -71,8 +71,7 @@ class Monitor(MockMonitor):
     def _registered(self, request: Any) -> Any:
         key = urn(self.stack, self.project, request.parent or None, request.type, request.name)
         self.transforms.add(key, request.transforms)
-        parent = request.parent or None
-        inputs = self.transformed(key, parent, request.type, request.name, request.custom, decode(request.object))
+        inputs: Mapping[str, Any] = decode(request.object)
         resource = Resource(
             urn=key,
             type=request.type,
@@ -98,6 +97,7 @@ class Monitor(MockMonitor):
             ),
             source=_source(request),
         )
+        resource, inputs = self.transformed(resource, inputs)
         if request.remote:
             self.default_provider(resource.package, request.version)
             return self._remote(resource, inputs)
@@ -145,6 +145,11 @@ class Monitor(MockMonitor):
                 "take the value from the stack file, or extend rayeks/plan/foretold.py",
             )
         return pb.ResourceInvokeResponse(**{"return": encode(answer)})
+
+    def RegisterStackTransform(self, request: Any) -> Any:  # noqa: N802
+        """Keeps a transform that is for every resource from here on."""
+        self.transforms.add_everywhere(request)
+        return empty_pb2.__dict__["Empty"]()
 
     def Call(self, request: Any) -> Any:  # noqa: N802
         """Methods run in a component's provider, which a plan does not start."""
@@ -195,15 +200,14 @@ class Monitor(MockMonitor):
             response.propertyDependencies[name].urns.extend(sorted(origins([value])))
         return response
 
-    def transformed(
-        self, key: str, parent: str | None, type_: str, name: str, custom: bool, inputs: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """The inputs as the transforms of the resource and of everything above it leave them."""
-        lineage = [key]
+    def transformed(self, resource: Resource, inputs: Mapping[str, Any]) -> tuple[Resource, Mapping[str, Any]]:
+        """The resource and its tracked inputs as the program's transforms leave them."""
+        above = []
+        parent = resource.parent
         while parent:
-            lineage.append(parent)
+            above.append(parent)
             parent = self.recorded[parent].parent
-        return self.transforms.apply(lineage, type_, name, custom=custom, inputs=inputs)
+        return self.transforms.apply(resource, inputs, above)
 
     def reference(self, key: str) -> Reference:
         """A recorded resource as a value."""

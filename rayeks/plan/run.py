@@ -89,13 +89,13 @@ def _plan(file: StackFile, root: Path) -> Plan:
             root_directory=str(root),
         )
     )
-    settings.SETTINGS.callbacks = monitor.transforms
+    settings.SETTINGS.callbacks = monitor.transforms.callbacks
     settings.ROOT.set(None)
     pulumi_config.set_all_config(dict(file.config), list(file.secret_keys))
     try:
         # What the program prints is not part of the plan, which machines read from standard output.
         with contextlib.chdir(file.program), contextlib.redirect_stdout(sys.stderr):
-            asyncio.run(_run(file.program))
+            asyncio.run(_run(file.program, monitor))
     except (Exception, SystemExit) as error:
         raise _explained(error, root) from error
     if log.errors:
@@ -111,10 +111,11 @@ def _plan(file: StackFile, root: Path) -> Plan:
     )
 
 
-async def _run(program: Path) -> None:
+async def _run(program: Path, monitor: Monitor) -> None:
     """The program in its stack, as Pulumi's own language host runs it; an error that nobody awaited counts too."""
     lost: list[BaseException] = []
     loop = asyncio.get_running_loop()
+    monitor.transforms.loop = loop
     loop.set_exception_handler(lambda _, context: lost.append(context.get("exception") or _message(context)))
 
     def run() -> None:

@@ -114,3 +114,64 @@ def test_a_component_that_nobody_can_look_into_is_refused(project):
     """)
     with pytest.raises(UserError, match="far:index:Away 'away' is a remote component"):
         plan("dev", root=root)
+
+
+def test_a_transform_of_the_component_reaches_its_children(planned):
+    found = planned("""
+        import pulumi, pulumi_eks
+        from pulumi import ResourceOptions, ResourceTransformResult
+        from pulumi_aws import ec2, kms
+
+        vpc = ec2.Vpc("vpc", cidr_block="10.0.0.0/16")
+        key = kms.Key("key")
+
+        def beyond(args):
+            if args.type_ == "aws:eks/cluster:Cluster":
+                args.opts.protect = True
+                more = {"zonalShiftConfig": {"enabled": True}, "tags": {"key": key.arn}}
+                return ResourceTransformResult(props={**args.props, **more}, opts=args.opts)
+
+        pulumi_eks.Cluster(
+            "c", name="ray", authentication_mode=pulumi_eks.AuthenticationMode.API, vpc_id=vpc.id,
+            private_subnet_ids=[vpc.id], skip_default_node_group=True, skip_default_security_groups=True,
+            kube_proxy_addon_options={"version": "v1"}, vpc_cni_options={"addon_version": "v2"},
+            opts=ResourceOptions(transforms=[beyond]),
+        )
+    """)
+    cluster = one(found, "c-eksCluster")
+    assert cluster.inputs["zonalShiftConfig"] == {"enabled": True}
+    assert cluster.inputs["vpcConfig"]["subnetIds"] == [one(found, "vpc").id], "what it left alone stays"
+    assert cluster.protect and not one(found, "c-kube-proxy").protect
+    assert cluster.inputs["tags"]["key"] == one(found, "key").outputs["arn"]
+    assert one(found, "c-eksRole-role").urn in cluster.dependencies
+    assert "bootstrapSelfManagedAddons" in cluster.ignore_changes
+
+
+def test_a_transform_of_the_stack_reaches_every_resource(planned):
+    found = planned("""
+        import pulumi
+        from pulumi import ResourceTransformResult
+        from pulumi_aws import sqs
+        pulumi.runtime.register_resource_transform(
+            lambda args: ResourceTransformResult(props={**args.props, "tags": {"by": "stack"}}, opts=args.opts)
+            if args.type_.startswith("aws:") else None
+        )
+        class Group(pulumi.ComponentResource):
+            def __init__(self):
+                super().__init__("toy:index:Group", "g")
+                sqs.Queue("q", name="q", delay_seconds=3, opts=pulumi.ResourceOptions(parent=self))
+        Group()
+    """)
+    assert one(found, "q").inputs == {"name": "q", "delaySeconds": 3, "tags": {"by": "stack"}}
+
+
+def test_a_transform_that_fails_is_told_with_its_line(project):
+    root = project("""
+        from pulumi import ResourceOptions
+        from pulumi_aws import sqs
+        def broken(args):
+            raise ValueError("not like this")
+        sqs.Queue("q", name="q", opts=ResourceOptions(transforms=[broken]))
+    """)
+    with pytest.raises(UserError, match=r"stacks/__main__\.py:5\n  ValueError: not like this"):
+        plan("dev", root=root)
