@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import moto.backend_index as backend_index
 from botocore.model import OperationModel
@@ -27,7 +27,17 @@ from local.aws.shapes import Violation, check
 
 type_ = type
 S = TypeVar("S", bound="State")
-Operation = Callable[["Call", dict[str, Any]], Mapping[str, Any] | None]
+
+
+class Operation(Protocol):
+    """One operation of AWS's API, named as the API names it, in snake case."""
+
+    __name__: str
+
+    def __call__(self, call: "Call", request: dict[str, Any], /) -> Mapping[str, Any] | None:
+        """Do it; None where the API answers with nothing."""
+        ...
+
 
 # moto keeps the state of services without regions under the partition's name.
 GLOBAL = {"iam", "sts", "budgets", "ce", "s3", "organizations", "bcm-data-exports"}
@@ -58,7 +68,8 @@ class Call:
         """moto's own backend of a service (this one, unless named) in the caller's account and region."""
         name = service or self.service
         place = self.partition if name in GLOBAL else region or self.region
-        return get_backend(name)[self.account][place]
+        backends: Any = get_backend
+        return backends(name)[self.account][place]
 
     def state(self, kind: type_[S]) -> S:
         """The one instance of a kind of state in this account and region; forgotten when moto resets."""
@@ -134,6 +145,11 @@ class Service:
         if get_service_model(self.name).metadata["protocol"].startswith("rest"):
             urls.url_paths["{0}/(?P<anything>.+)$"] = response.dispatch
         return response
+
+
+def override(owner: Any, name: str, value: Any) -> None:
+    """Put `value` in the place of moto's own member."""
+    setattr(owner, name, value)
 
 
 def _method(service: Service, operation: OperationModel, function: Operation) -> Callable[[Any], ActionResult]:

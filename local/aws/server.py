@@ -79,8 +79,8 @@ class Handler(MotoRequestHandler):
 def serve(port: int, *, endpoint: str | None = None, ca: Path | None = None) -> None:
     """Serve until killed. EKS clusters answer with `endpoint` and `ca` as their API server, where given."""
     extensions.install(endpoint=endpoint, ca=ca.read_bytes() if ca else None)
-    server = make_server("127.0.0.1", port, Application(), threaded=True, request_handler=Handler)
-    server.daemon_threads = True  # type: ignore[attr-defined]
+    server: Any = make_server("127.0.0.1", port, Application(), threaded=True, request_handler=Handler)
+    server.daemon_threads = True
     print(f"local AWS on http://127.0.0.1:{port}", file=sys.stderr, flush=True)
     server.serve_forever()
 

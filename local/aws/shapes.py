@@ -4,40 +4,38 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from botocore.model import Shape
-
 
 class Violation(Exception):
     """A value outside what the service's model allows; the message is worded as AWS words it."""
 
 
-def check(shape: Shape | None, value: Any, path: str = "") -> None:
+def check(shape: Any, value: Any, path: str = "") -> None:
     """Raise Violation unless `value` fits `shape`: required members, enums, patterns, lengths and ranges."""
     if shape is None or value is None:
         return
     kind = shape.type_name
     if kind == "structure":
-        for name in shape.required_members:  # type: ignore[attr-defined]
+        for name in shape.required_members:
             if value.get(name) is None:
                 raise _violation(None, _join(path, name), "Member must not be null")
-        for name, member in shape.members.items():  # type: ignore[attr-defined]
+        for name, member in shape.members.items():
             check(member, value.get(name), _join(path, name))
     elif kind == "list":
         _bounds(shape, len(value), value, path, "length")
         for index, item in enumerate(value, start=1):
-            check(shape.member, item, f"{path}.{index}.member")  # type: ignore[attr-defined]
+            check(shape.member, item, f"{path}.{index}.member")
     elif kind == "map":
         _bounds(shape, len(value), value, path, "length")
         for key, item in value.items():
-            check(shape.key, key, path)  # type: ignore[attr-defined]
-            check(shape.value, item, f"{path}.{key}.member")  # type: ignore[attr-defined]
+            check(shape.key, key, path)
+            check(shape.value, item, f"{path}.{key}.member")
     elif kind == "string":
         _string(shape, str(value), path)
     elif kind in ("integer", "long", "float", "double"):
         _bounds(shape, value, value, path, "value")
 
 
-def _string(shape: Shape, value: str, path: str) -> None:
+def _string(shape: Any, value: str, path: str) -> None:
     allowed = shape.metadata.get("enum")
     if allowed and value not in allowed:
         raise _violation(value, path, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
@@ -47,7 +45,7 @@ def _string(shape: Shape, value: str, path: str) -> None:
         raise _violation(value, path, f"Member must satisfy regular expression pattern: {pattern.pattern}")
 
 
-def _bounds(shape: Shape, size: float, value: Any, path: str, what: str) -> None:
+def _bounds(shape: Any, size: float, value: Any, path: str, what: str) -> None:
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if low is not None and size < low:
         raise _violation(value, path, f"Member must have {what} greater than or equal to {low}")

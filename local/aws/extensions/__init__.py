@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from moto.core.responses import BaseResponse
 
-from local.aws.moto import Service, lock
+from local.aws.moto import Service, lock, override
 
 
 @dataclass
@@ -45,4 +45,4 @@ def _one_request_at_a_time() -> None:
         with lock:
             return call_action(self)
 
-    BaseResponse.call_action = serial  # type: ignore[method-assign]
+    override(BaseResponse, "call_action", serial)

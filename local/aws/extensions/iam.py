@@ -4,9 +4,9 @@ import copy
 from functools import lru_cache
 from typing import Any
 
-from moto.iam.models import AWSManagedPolicy, IAMBackend
+from moto.iam.models import IAMBackend, ManagedPolicy
 
-from local.aws.moto import Call, Fault, Service, paged
+from local.aws.moto import Call, Fault, Service, override, paged
 from local.aws.policy import decide
 
 iam = Service("iam", invalid="ValidationError")
@@ -19,14 +19,14 @@ def patch() -> None:
     read = IAMBackend._init_aws_policies
 
     @lru_cache
-    def pristine(account: str, region: str) -> list[AWSManagedPolicy]:
+    def pristine(account: str, region: str) -> list[ManagedPolicy]:
         holder: Any = type("Place", (), {"account_id": account, "region_name": region})()
         return read(holder)
 
-    def copies(self: IAMBackend) -> list[AWSManagedPolicy]:
+    def copies(self: IAMBackend) -> list[ManagedPolicy]:
         return [copy.copy(policy) for policy in pristine(self.account_id, self.region_name)]
 
-    IAMBackend._init_aws_policies = copies  # type: ignore[method-assign]
+    override(IAMBackend, "_init_aws_policies", copies)
 
 
 @iam

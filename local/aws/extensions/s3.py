@@ -7,6 +7,8 @@ from xml.sax.saxutils import escape
 from moto.s3.models import FakeBucket, PublicAccessBlock, S3Backend
 from moto.s3.responses import S3Response
 
+from local.aws.moto import override
+
 # Named configurations of a bucket, kept as the client wrote them: query key, element of one, element of a list.
 NAMED = {
     "analytics": ("AnalyticsConfiguration", "ListBucketAnalyticsConfigurationsResult"),
@@ -32,9 +34,9 @@ def patch() -> None:
         delete(self, bucket_name)
         self.get_bucket(bucket_name).encryption = _own_keys()
 
-    FakeBucket.__init__ = with_defaults  # type: ignore[method-assign]
-    S3Backend.delete_bucket_encryption = delete_encryption  # type: ignore[method-assign]
-    S3Response._bucket_response = _with_parts(S3Response._bucket_response)  # type: ignore[method-assign]
+    override(FakeBucket, "__init__", with_defaults)
+    override(S3Backend, "delete_bucket_encryption", delete_encryption)
+    override(S3Response, "_bucket_response", _with_parts(S3Response._bucket_response))
 
 
 def _own_keys() -> dict[str, Any]:

@@ -8,6 +8,8 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.core import TaggedEC2Resource
 
+from local.aws.moto import override
+
 
 def patch() -> None:
     """Put the refusals before moto's deletions, and forget the tags of what is gone."""
@@ -22,18 +24,20 @@ def patch() -> None:
         ("delete_internet_gateway", None),
         ("delete_launch_template", None),
     ):
-        setattr(EC2Backend, name, _guarded(getattr(EC2Backend, name), refuse))
-    TaggedEC2Resource.get_tags = _get_tags  # type: ignore[method-assign]
+        override(EC2Backend, name, _guarded(name, refuse))
+    override(TaggedEC2Resource, "get_tags", _get_tags)
 
 
-def _guarded(delete: Callable[..., Any], refuse: Callable[..., None] | None) -> Callable[..., Any]:
+def _guarded(name: str, refuse: Callable[..., None] | None) -> Callable[..., Any]:
+    delete = getattr(EC2Backend, name)
+
     @wraps(delete)
     def guarded(self: Any, *args: Any, **kwargs: Any) -> Any:
         if refuse:
             refuse(self, *args, **kwargs)
         result = delete(self, *args, **kwargs)
         for key in [*args, *kwargs.values()]:
-            if isinstance(key, str) and not delete.__name__.startswith("detach"):
+            if isinstance(key, str) and not name.startswith("detach"):
                 self.tags.pop(key, None)
         return result
 

@@ -8,7 +8,7 @@ from moto.ec2.models.managed_prefixes import ManagedPrefixListBackend
 from moto.ec2.models.vpcs import VPCEndPoint
 
 from local.aws.extensions.ec2.service import Document, ec2, forget_tags, select, tag, tags_of
-from local.aws.moto import Call, Fault, paged
+from local.aws.moto import Call, Fault, override, paged
 
 GATEWAY_SERVICES = {"s3", "dynamodb", "s3express"}
 # Offered by AWS, absent from moto's list.
@@ -35,7 +35,7 @@ def patch() -> None:
             entries=[{"Cidr": "18.119.0.0/16", "Description": "default"}],
         )
 
-    ManagedPrefixListBackend.create_default_pls = with_express  # type: ignore[method-assign]
+    override(ManagedPrefixListBackend, "create_default_pls", with_express)
 
 
 @ec2

@@ -19,6 +19,7 @@ from local.aws.extensions.eks.catalogue import (
     CLUSTER_VERSIONS,
     release_version,
 )
+from local.aws.moto import override
 
 AMAZON = "602401143452"
 BOTTLEROCKET = "092701018921"
@@ -148,7 +149,7 @@ class PublicImage(Ami):
 
 def patch() -> None:
     """Publish the images and their parameters, without a trace in the account."""
-    AmiBackend._load_amis = _load_images  # type: ignore[method-assign]
+    override(AmiBackend, "_load_amis", _load_images)
     check = ParameterDict._check_loading_status
 
     def with_releases(self: ParameterDict, key: str) -> None:
@@ -156,7 +157,7 @@ def patch() -> None:
             _load_parameters(self)
         check(self, key)
 
-    ParameterDict._check_loading_status = with_releases  # type: ignore[method-assign]
+    override(ParameterDict, "_check_loading_status", with_releases)
 
 
 def _load_images(self: Any) -> None:
@@ -187,14 +188,15 @@ def _load_images(self: Any) -> None:
         )
 
 
-def _load_parameters(parameters: ParameterDict) -> None:
+def _load_parameters(parameters: Any) -> None:
     if vars(parameters).get("releases_loaded"):
         return
-    parameters.releases_loaded = True  # type: ignore[attr-defined]
+    parameters.releases_loaded = True
     for release in releases():
         key = release.image_id(parameters.region_name)
         for name, value in release.parameters:
-            parameter = Parameter(
+            make: Any = Parameter
+            parameter = make(
                 account_id=parameters.account_id,
                 name=name,
                 value=value.replace("{image_id}", key),

@@ -6,14 +6,14 @@ from typing import Any
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.route_tables import Route
 
-from local.aws.moto import Fault
+from local.aws.moto import Fault, override
 
 
 def patch() -> None:
     """Check targets that moto takes unseen."""
     for name in ("create_route", "replace_route"):
-        setattr(EC2Backend, name, _checked(getattr(EC2Backend, name)))
-    Route.state = property(_state)  # type: ignore[method-assign, assignment]
+        override(EC2Backend, name, _checked(getattr(EC2Backend, name)))
+    override(Route, "state", property(_state))
 
 
 def _checked(change: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupRule
 
 from local.aws.extensions.ec2.service import Document, ec2, forget_tags, refuse_reserved
-from local.aws.moto import Call, Fault
+from local.aws.moto import Call, Fault, override
 
 # The key of a list of sources in a permission.
 SOURCES = ("IpRanges", "Ipv6Ranges", "PrefixListIds", "UserIdGroupPairs")
@@ -15,9 +15,9 @@ MOST_RULES = 60
 
 def patch() -> None:
     """Rules are the same when protocol, ports and source are, and a description belongs to any kind of source."""
-    SecurityGroupRule.__eq__ = lambda self, other: _identity(self) == _identity(other)  # type: ignore[method-assign]
-    SecurityGroupRule.__hash__ = lambda self: hash(self.id)  # type: ignore[method-assign]
-    SecurityGroupRule.description = property(_description)  # type: ignore[method-assign, assignment]
+    override(SecurityGroupRule, "__eq__", lambda self, other: _identity(self) == _identity(other))
+    override(SecurityGroupRule, "__hash__", lambda self: hash(self.id))
+    override(SecurityGroupRule, "description", property(_description))
 
 
 @ec2
@@ -139,8 +139,8 @@ def _rules(
                     given["prefix_list_id"] = source
                 else:
                     given["ip_range"] = source
-                rule = SecurityGroupRule(backend, protocol, group.id, low, high, is_egress=egress, **given)
-                rule.text = source.get("Description")  # type: ignore[attr-defined]
+                rule: Any = SecurityGroupRule(backend, protocol, group.id, low, high, is_egress=egress, **given)
+                rule.text = source.get("Description")
                 yield rule
 
 

@@ -54,7 +54,7 @@ def create_cluster(call: Call, request: Document) -> Document:
     network = _network(call, request["resourcesVpcConfig"])
     for encryption in request.get("encryptionConfig") or []:
         references.key(call, encryption["provider"]["keyArn"])
-    access = {"bootstrapClusterCreatorAdminPermissions": True, "authenticationMode": "CONFIG_MAP"} | (
+    access: Document = {"bootstrapClusterCreatorAdminPermissions": True, "authenticationMode": "CONFIG_MAP"} | (
         request.get("accessConfig") or {}
     )
     about = _about(call, request, minor)
