@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local import services
+from local.aws import account
 from local.aws.inventory import inventory
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def start(
         name=SERVICE, argv=argv, port=port, ready=lambda: boot(endpoint) is not None, timeout_s=60.0
     )
     running = services.start(service, progress=progress)
+    account.prepare(endpoint, REGION)
     return LocalAws(endpoint, fresh=running.started, boot=(boot(endpoint) or {}).get("boot", ""))
 
 

@@ -101,7 +101,7 @@ def _instances(client: Client) -> Iterator[str]:
 
 def _roles(client: Client) -> Iterator[str]:
     for role in _items(client("iam"), "list_roles", "Roles"):
-        if not role["Path"].startswith("/aws-service-role/"):
+        if not role["Path"].startswith(("/aws-service-role/", "/aws-reserved/")):
             yield role["RoleName"]
 
 
