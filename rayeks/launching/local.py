@@ -59,8 +59,11 @@ def launch_local(
 async def _run(
     cluster: nodes.Cluster, entrypoint: str, follow: Follow, progress: nodes.Progress
 ) -> tuple[str, str, list[dict[str, Any]]]:
+    import logging
+
     from ray.job_submission import JobSubmissionClient
 
+    logging.getLogger("ray.dashboard.modules.job.sdk").setLevel(logging.ERROR)
     client = JobSubmissionClient(cluster.dashboard, headers=cluster.headers())
     job = await asyncio.to_thread(client.submit_job, entrypoint=entrypoint)
     rows: list[dict[str, Any]] = []

@@ -30,6 +30,8 @@ def fit(settings: Settings, profile: Profile, placement: Placement, say: Say = p
     check(storage)
     for variable, value in profile.environment().items():
         os.environ.setdefault(variable, value)
+    workers = list(placement.workers) if isinstance(placement.workers, tuple) else placement.workers
+    say({"event": "starting", "run": settings.run, "workers": workers, "storage": storage.uri})
     if placement.workers == 0:
         outcome = _fit_here(replace(settings, in_process=True), say)
     else:

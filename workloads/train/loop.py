@@ -33,6 +33,9 @@ def train_worker(settings: Settings, say: Say) -> dict[str, Any]:
     """
     rank, world = train.get_context().get_world_rank(), train.get_context().get_world_size()
     device = get_device()
+    if settings.in_process:
+        # Ray gives each worker as many threads as CPUs. Here, threads would only wait for each other.
+        torch.set_num_threads(1)
     torch.manual_seed(settings.seed)
     run = open_storage(settings.storage).child(settings.run)
     training, held_out = (
@@ -103,7 +106,9 @@ def _one_epoch(
         loss.backward()
         optimiser.step()
         total += loss.detach()
-    return float(total) / len(batches)
+    if world > 1:
+        dist.all_reduce(total)
+    return float(total) / len(batches) / world
 
 
 def _accuracy(model: nn.Module, rows: tuple[torch.Tensor, torch.Tensor]) -> float:

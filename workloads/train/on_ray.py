@@ -1,6 +1,7 @@
 """The run as Ray Train sees it: workers placed by profile, failures budgeted, rows relayed to the driver."""
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ def fit_on_ray(settings: Settings, profile: Profile, placement: Placement, say: 
     """Train on the cluster of `RAY_ADDRESS`, or on one of this machine; returns rank 0's outcome."""
     storage = open_storage(settings.storage)
     _forget_broken_snapshot(storage.child(settings.run), say)
-    ray.init(log_to_driver=placement.worker_logs, ignore_reinit_error=True)
+    ray.init(log_to_driver=placement.worker_logs, logging_level=logging.WARNING, ignore_reinit_error=True)
     with _relay(say) as rows:
         trainer = TorchTrainer(
             _train_worker,
