@@ -8,7 +8,7 @@ import json
 import boto3
 
 ADMIN_ROLE = "AWSReservedSSO_AdministratorAccess_0123456789abcdef"
-ADMIN_PATH = "/aws-reserved/"
+ADMIN_PATH = "/aws-reserved/sso.amazonaws.com/"
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [

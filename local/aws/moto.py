@@ -44,6 +44,10 @@ GLOBAL = {"iam", "sts", "budgets", "ce", "s3", "organizations", "bcm-data-export
 
 lock = threading.RLock()
 
+# moto looks for `<region>.amazonaws.com` anywhere in the URL, but the ARN of an Identity Center role, in the path of
+# an access entry, holds `sso.amazonaws.com` too: only the host names a region.
+BaseResponse.region_regex = re.compile(r"^[a-z]+://[^/]*\.(?P<region>[^./]+)\.amazonaws\.com")
+
 
 class Fault(ServiceException):
     """An error as AWS answers it: the code of the service's model, a message, and the model's own members."""
