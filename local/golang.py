@@ -35,17 +35,17 @@ class Build:
     log: Path
 
 
-def require_go(module: Path, needed_for: str) -> None:
-    """UserError that says what to install where Go is missing or too old for `module`."""
+def require_go(module: Path, task: str) -> None:
+    """UserError that says what to install for `task` where Go is missing or too old for `module`."""
     version = _directive(module)
     fix = f"install Go {version} or newer from https://go.dev/dl/ and put its bin folder on PATH"
     if shutil.which("go") is None:
-        raise UserError(f"building {needed_for} needs Go {version} or newer, and no `go` is on PATH", fix)
+        raise UserError(f"{task} needs Go {version} or newer, and no `go` is on PATH", fix)
     asked = subprocess.run(
         ["go", "env", "GOVERSION"], cwd=module, env=os.environ | GO_ENV, capture_output=True, text=True
     )
     if asked.returncode != 0:  # too old, and not allowed or not able to fetch a newer toolchain by itself
-        raise UserError(f"building {needed_for} needs Go {version} or newer: {asked.stderr.strip()}", fix)
+        raise UserError(f"{task} needs Go {version} or newer: {asked.stderr.strip()}", fix)
 
 
 def build(builds: Sequence[Build], estimate_s: float, *, progress: Progress) -> None:
@@ -83,7 +83,7 @@ def module_folder(pins: Path, module: str) -> Path:
     version = _required(pins).get(module)
     if version is None:
         raise UserError(f"{pins / 'go.mod'} does not pin {module}", f"it pins {', '.join(_required(pins))}")
-    require_go(pins, f"the files of {module} {version}")
+    require_go(pins, f"fetching {module} {version}")
     argv = ["go", "mod", "download", "-json", f"{module}@{version}"]
     asked = subprocess.run(argv, cwd=pins, env=os.environ | GO_ENV, capture_output=True, text=True)
     answer = json.loads(asked.stdout or "{}")
@@ -123,7 +123,7 @@ def _names(builds: Sequence[Build]) -> str:
 
 
 def _failure(build: Build) -> UserError:
-    # Nor does the name of a package alone explain anything.
+    # A line that is one word is a package; it explains nothing.
     lines = [line for line in build.log.read_text(errors="replace").splitlines() if " " in line.strip()]
     words = "\n".join(f"    {line}" for line in lines[-15:])
     return UserError(

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import socket
+from typing import Any
 
 import psutil
 from filelock import FileLock
@@ -65,9 +66,13 @@ def is_free(port: int) -> bool:
 
 def holder(port: int) -> psutil.Process | None:
     """The process that listens on a port; None where the system does not tell (another user's)."""
-    for connection in psutil.net_connections(kind="tcp"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
-            return psutil.Process(connection.pid)
+    try:
+        connections = [(each.pid, each) for each in psutil.net_connections(kind="tcp")]
+    except psutil.AccessDenied:  # macOS tells the whole table to root only
+        connections = [(process.pid, each) for process in psutil.process_iter() for each in _connections(process)]
+    for pid, connection in connections:
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and pid:
+            return psutil.Process(pid)
     return None
 
 
@@ -83,6 +88,13 @@ def taken(port: int, name: str) -> UserError:
         f"port {port} for {name} is taken by {_describe(holder(port))}",
         f"stop that process, or choose another port, or remove `{name}` from {home() / 'ports.json'}",
     )
+
+
+def _connections(process: psutil.Process) -> list[Any]:
+    try:
+        return process.net_connections(kind="tcp")
+    except psutil.Error:
+        return []
 
 
 def _choose(name: str, taken: set[int]) -> int:

@@ -285,7 +285,7 @@ def _end(known: Running, grace_s: float) -> None:
         try:
             if os.getpgid(process.pid) == known.pid and marked(process) == mark(known.name):
                 process.kill()
-        except (ProcessLookupError, psutil.NoSuchProcess):
+        except (ProcessLookupError, PermissionError, psutil.NoSuchProcess):
             continue
     _record_path(known.name).unlink(missing_ok=True)
 

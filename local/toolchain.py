@@ -197,7 +197,7 @@ def _build(rows: list[Tool], progress: Progress) -> None:
     for row in rows:
         families.setdefault(row.family, []).append(row)
     for family, members in families.items():
-        golang.require_go(FAMILIES / family, _names(members))
+        golang.require_go(FAMILIES / family, f"building {_names(members)}")
     try:
         builds = [
             golang.Build(

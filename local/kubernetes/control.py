@@ -71,15 +71,15 @@ def start(*, progress: Progress = print) -> Kubernetes:
     return Kubernetes(endpoint, folder / "pki" / "ca.crt", admin, fresh)
 
 
-def stop() -> None:
+def stop(*, progress: Progress = print) -> None:
     """End the three servers, the store last. The data stays."""
     for name in reversed(PROGRAMS):
-        services.stop(name)
+        services.stop(name, progress=progress)
 
 
-def reset() -> None:
+def reset(*, progress: Progress = print) -> None:
     """Stop, and forget all: data, certificates and kubeconfig. The ports stay the same."""
-    stop()
+    stop(progress=progress)
     shutil.rmtree(_folder(), ignore_errors=True)
 
 
@@ -119,7 +119,7 @@ def _ensure_certificates(folder: Path, progress: Progress) -> None:
     if fault := pki.fault(folder):
         if folder.exists():
             progress(f"new certificates for the local Kubernetes ({fault}); its servers start again")
-            stop()
+            stop(progress=progress)
         pki.make(folder)
 
 
