@@ -58,6 +58,38 @@ def plan(
 
 
 @app.command()
+def preflight(
+    stack: Stack,
+    as_json: Json = False,
+    only: Annotated[list[str] | None, typer.Option("--only", help="One check by its name; may be repeated.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
+) -> None:
+    """Look at the target account before `pulumi up`: what would fail there, what would be missed, and the fix.
+
+    Asks AWS with your own credentials (AWS_PROFILE, AWS_ENDPOINT_URL) and changes nothing. Ends with 1 when a check
+    failed or could not be made.
+
+    Examples: `rayeks preflight prod` · `rayeks preflight dev --only vcpu-quotas` · `rayeks preflight prod --json`
+    """
+    from local.home import root
+    from rayeks.preflight import Stack, account, render
+    from rayeks.preflight import preflight as ask
+    from rayeks.preflight.run import chosen
+
+    chosen(only or ())
+    planned = Stack.read(stack, root())
+    report = ask(planned, account(planned), only=only or (), strict=strict, say=lambda line: typer.echo(line, err=True))
+    if as_json:
+        typer.echo(render.document(report))
+    else:
+        from rayeks.cli.show import console
+
+        console().print(render.render(report))
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
 def up(
     stack: Stack = "local",
     refresh: Annotated[
@@ -96,6 +128,40 @@ def down(
 
     console = show.console()
     show.brought_down(console, tear_down(console, force=force))
+
+
+@app.command()
+def launch(
+    sample: Annotated[str, typer.Argument(help="A sample of the stack's outputs, such as train.")],
+    stack: Annotated[str, typer.Option("--stack", "-s", help="Where to run it.")] = "local",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A variable of the job; may be repeated.")
+    ] = None,
+    run: Annotated[
+        str | None, typer.Option("--run", help="The run's name; after the sample and the time without.")
+    ] = None,
+    resume: Annotated[str | None, typer.Option("--resume", help="Continue the run of this name.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a sample from a stack's outputs, and follow it to its end; its exit status is the job's.
+
+    On the stack `local` it runs on a Ray cluster of this machine, with the same shape, entrypoint and storage; on the
+    others it becomes a RayJob of the cluster.
+
+    Examples: `rayeks launch train` · `rayeks launch train --stack dev --set TRAIN_EPOCHS=16`
+    """
+    from dataclasses import asdict
+
+    from rayeks.cli import launch as launching
+    from rayeks.cli import show
+
+    console = show.console(stderr=as_json)
+    result = launching.run(console, sample, stack, settings or (), name=run, resume=resume)
+    if as_json:
+        typer.echo(json.dumps(asdict(result), default=str, indent=2))
+    else:
+        launching.show(console, result)
+    raise typer.Exit(result.exit_code)
 
 
 @app.command()

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 PLAIN_WIDTH = 120
 
 
-def console() -> Console:
-    """Standard output. Into a file or a pipe lines are as long as they are."""
-    plain = Console(highlight=False)
-    return plain if plain.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
+def console(*, stderr: bool = False) -> Console:
+    """Standard output, or standard error. Into a file or a pipe lines are as long as they are."""
+    plain = Console(highlight=False, stderr=stderr)
+    return plain if plain.is_terminal else Console(highlight=False, stderr=stderr, width=PLAIN_WIDTH)
 
 
 def brought_up(console: Console, outcome: "up.Outcome") -> None:

@@ -1,5 +1,7 @@
 """`rayeks down local`: the engine destroys the stack, the servers are asked what is left, and then stopped."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import psutil
@@ -8,10 +10,13 @@ from rich.console import Console
 from local import aws
 from local.home import home
 from rayeks.engine import recovery, servers
+from rayeks.engine.api import Api, left_by_helm
 from rayeks.engine.ledger import Ledger
 from rayeks.engine.servers import Servers
 from rayeks.engine.session import session
 from rayeks.errors import UserError
+
+SWEEP_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ def down(console: Console, *, force: bool = False) -> Outcome:
                 ),
             )
             ledger = progress.ledger
+        sweep(run.servers.api, run.say)
         left = leftovers(run.servers)
         if left and not force:
             raise UserError(
@@ -60,10 +66,22 @@ def down(console: Console, *, force: bool = False) -> Outcome:
     return Outcome(ledger, names)
 
 
+def sweep(api: Api, say: Callable[[str], None]) -> None:
+    """Remove what Helm leaves by design; in an account it would go with the cluster, which is gone."""
+    remains = left_by_helm(api.objects())
+    for item in remains:
+        api.delete(item.path)
+    if remains:
+        say(f"removed what Helm leaves on an uninstall: {', '.join(str(item) for item in remains)}")
+    deadline = time.monotonic() + SWEEP_S
+    while left_by_helm(api.objects()) and time.monotonic() < deadline:
+        time.sleep(0.5)
+
+
 def leftovers(running: Servers) -> list[str]:
     """Everything that the servers hold beyond what they have when fresh."""
     held = [f"AWS {kind} {name}" for kind, names in aws.inventory(running.aws.endpoint).items() for name in names]
-    return held + [f"Kubernetes {title}" for title in running.api.objects()]
+    return held + [f"Kubernetes {item}" for item in running.api.objects()]
 
 
 def processes() -> list[str]:

@@ -67,7 +67,6 @@ class Ledger:
     warnings: list[str] = field(default_factory=list)
     seconds: float = 0.0
     _open: dict[tuple[str, str], Step] = field(default_factory=dict)
-    _parents: dict[str, str] = field(default_factory=dict)
 
     def take(self, event: EngineEvent, now: float) -> Step | None:
         """Note one event at `now` seconds into the run; the step that it ended, if it ended one."""
@@ -114,10 +113,8 @@ class Ledger:
 
     def _begin(self, step: StepEventMetadata, now: float) -> None:
         state = step.new or step.old
-        if state and state.parent:
-            self._parents[step.urn] = state.parent
         custom = bool(state and state.custom) and not step.type.startswith(PROVIDERS)
-        entry = Step(step.urn, step.type, step.op.value, self._component(step.urn), custom, now)
+        entry = Step(step.urn, step.type, step.op.value, component(step.urn), custom, now)
         self._open[step.urn, step.op.value] = entry
         self.steps.append(entry)
 
@@ -130,13 +127,6 @@ class Ledger:
             return None
         entry.ended, entry.failed = now, failed
         return entry if entry.custom else None
-
-    def _component(self, urn: str) -> str:
-        """The kind of the outermost component that a resource belongs to; its own kind where there is none."""
-        outermost = urn
-        while (parent := self._parents.get(outermost)) and _type(parent) != STACK:
-            outermost = parent
-        return _type(outermost).rsplit(":", 1)[-1]
 
 
 @dataclass(frozen=True)
@@ -169,6 +159,14 @@ def plain(text: str) -> str:
     """A message of the engine without its colour marks, `<{%reset%}>` and the like."""
     before, mark, after = text.partition("<{%")
     return before + plain(after.partition("%}>")[2]) if mark else before
+
+
+def component(urn: str) -> str:
+    """The kind of the outermost component that a resource belongs to; its own kind where there is none.
+
+    A URN names the types of all its parents, outermost first.
+    """
+    return urn.split("::")[2].split("$")[0].rsplit(":", 1)[-1]
 
 
 def _type(urn: str) -> str:
