@@ -18,7 +18,7 @@ CLUSTERS_OWN = "status"
 
 
 @cache
-def _class(kind: str, version: str) -> type | None:
+def resource_class(kind: str, version: str) -> type | None:
     """The SDK's class of a resource type, or None where the type is only a token (a custom resource)."""
     package, module, _ = kind.split(":", 2)
     found: Any = rpc.get_resource_module(package, module, version)
@@ -31,7 +31,7 @@ def _class(kind: str, version: str) -> type | None:
 @cache
 def properties(kind: str, version: str) -> Mapping[str, tuple[Any, bool]]:
     """The output properties of a resource type: the type of each, and whether it always has a value."""
-    cls = _class(kind, version)
+    cls = resource_class(kind, version)
     if cls is None:
         return {}
     types = _types.resource_types(cls)

@@ -7,10 +7,11 @@ from typing import Any
 
 from rayeks.plan.constraints.combined import COMBINATIONS
 from rayeks.plan.constraints.documented import RULES
+from rayeks.plan.constraints.kinds import misfits
 from rayeks.plan.constraints.relations import relations
 from rayeks.plan.constraints.requests import REQUESTS
 from rayeks.plan.constraints.rules import Rule, tags
-from rayeks.plan.constraints.shapes import WRONG_KIND, Broken, violations
+from rayeks.plan.constraints.shapes import Broken, violations
 from rayeks.plan.model import Plan, Resource
 from rayeks.plan.values import Secret, known, public, reveal
 
@@ -57,11 +58,13 @@ def unchecked(plan: Plan) -> list[str]:
 def _own(resource: Resource) -> Iterator[Broken]:
     """What a resource breaks by itself."""
     inputs = resource.inputs
-    broken = [one for request in REQUESTS.get(resource.type, ()) for one in violations(request, inputs)]
-    yield from broken
+    misfit = list(misfits(resource.type, _present(reveal(inputs))))
+    yield from misfit
+    for request in REQUESTS.get(resource.type, ()):
+        yield from violations(request, inputs)
     for path, rule in RULES.get(resource.type, {}).items():
         yield from _documented(inputs, path, rule)
-    if resource.type in COMBINATIONS and not any(rule in WRONG_KIND.values() for _, _, rule in broken):
+    if resource.type in COMBINATIONS and not misfit:
         yield from COMBINATIONS[resource.type](_present(reveal(inputs)))
     for name in TAG_PROPERTIES:
         value = reveal(inputs.get(name))

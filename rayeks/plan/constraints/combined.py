@@ -128,14 +128,8 @@ def _node_group(inputs: Inputs) -> Iterator[Broken]:
         for name in ("diskSize", "remoteAccess"):
             if inputs.get(name):
                 yield (name, inputs[name], "belongs into the launch template")
-        yield from _template_reference(template)
-
-
-def _template_reference(template: Inputs) -> Iterator[Broken]:
-    for path, value, rule in _exactly_one(template, ("id", "name"), "way"):
-        yield (f"launchTemplate.{path}", value, rule)
-    if template.get("version") is None:
-        yield ("launchTemplate.version", None, "a node group names the version of its launch template")
+        for path, value, rule in _exactly_one(template, ("id", "name"), "way"):
+            yield (f"launchTemplate.{path}", value, rule)
 
 
 def _cluster(inputs: Inputs) -> Iterator[Broken]:
@@ -174,10 +168,8 @@ def _shared_files(inputs: Inputs) -> Iterator[Broken]:
 
 
 def _lustre(inputs: Inputs) -> Iterator[Broken]:
-    kind, storage = inputs.get("deploymentType", "SCRATCH_1"), inputs.get("storageType", "SSD")
+    kind, storage = str(inputs.get("deploymentType", "SCRATCH_1")), inputs.get("storageType", "SSD")
     size, speed = inputs.get("storageCapacity"), inputs.get("perUnitStorageThroughput")
-    if len(inputs.get("subnetIds") or []) != 1 and not isinstance(inputs.get("subnetIds"), str):
-        yield ("subnetIds", inputs.get("subnetIds"), "a Lustre file system lies in exactly one subnet")
     allowed = LUSTRE_THROUGHPUT.get((kind, storage), ())
     if speed is not None and speed not in allowed:
         listed = ", ".join(map(str, allowed)) or "none"

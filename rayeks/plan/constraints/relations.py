@@ -66,12 +66,12 @@ def _taken(plan: Plan) -> Iterator[Between]:
 def _ranges(plan: Plan) -> Iterator[Between]:
     """Subnets lie inside their VPC and beside each other."""
     networks = {vpc.id: _network(vpc) for vpc in plan.of_type("aws:ec2/vpc:Vpc")}
-    beside: dict[Any, list[tuple[Resource, ipaddress.IPv4Network]]] = defaultdict(list)
+    beside: dict[str, list[tuple[Resource, ipaddress.IPv4Network]]] = defaultdict(list)
     for subnet in plan.of_type("aws:ec2/subnet:Subnet"):
-        mine, vpc = _network(subnet), subnet.inputs.get("vpcId")
+        mine, vpc = _network(subnet), str(subnet.inputs.get("vpcId"))
         if mine is None:
             continue
-        around = networks.get(str(vpc))
+        around = networks.get(vpc)
         if around is not None and not mine.subnet_of(around):
             yield (subnet, "cidrBlock", str(mine), f"does not lie in its VPC's {around}")
         for other, theirs in beside[vpc]:
@@ -89,18 +89,18 @@ def _network(resource: Resource) -> ipaddress.IPv4Network | None:
 
 def _roles(plan: Plan) -> Iterator[Between]:
     """All that hangs on one role fits."""
-    characters: dict[Any, int] = defaultdict(int)
+    characters: dict[str, int] = defaultdict(int)
     for resource in plan.of_type("aws:iam/rolePolicy:RolePolicy"):
         text = reveal(resource.inputs.get("policy"))
         text = text if isinstance(text, str) else json.dumps(text)
-        role = resource.inputs.get("role")
+        role = str(resource.inputs.get("role"))
         characters[role] += len(re.sub(r"\s", "", text))
         if characters[role] > INLINE_CHARACTERS:
             rule = f"a role's inline policies have {INLINE_CHARACTERS} characters at most, all together"
             yield (resource, "policy", characters[role], rule)
-    attached: dict[Any, int] = defaultdict(int)
+    attached: dict[str, int] = defaultdict(int)
     for resource in plan.of_type("aws:iam/rolePolicyAttachment:RolePolicyAttachment"):
-        role = resource.inputs.get("role")
+        role = str(resource.inputs.get("role"))
         attached[role] += 1
         if attached[role] > ATTACHED_POLICIES:
             yield (resource, "role", attached[role], f"a role has {ATTACHED_POLICIES} attached policies at most")
