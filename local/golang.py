@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -61,14 +62,14 @@ def build(builds: Sequence[Build], estimate_s: float, *, progress: Progress) -> 
         while any(child.poll() is None for _, child in children):
             for build, child in children:
                 if child.poll():
-                    raise _failure(build)
+                    raise _failure(build, child.returncode)
             time.sleep(0.1)
             if time.monotonic() - spoke >= SPEAK_EVERY_S:
                 spoke = time.monotonic()
                 progress(_news([build for build, child in children if child.poll() is None], spoke - began, estimate_s))
         for build, child in children:
             if child.returncode:
-                raise _failure(build)
+                raise _failure(build, child.returncode)
     progress(f"built {label} in {time.monotonic() - began:.0f} s")
 
 
@@ -89,7 +90,7 @@ def module_folder(pins: Path, module: str) -> Path:
     answer = json.loads(asked.stdout or "{}")
     if asked.returncode != 0:
         words = str(answer.get("Error") or asked.stderr).strip()
-        raise UserError(f"{module} {version} cannot be downloaded: {words}", _network_fix(words))
+        raise UserError(f"{module} {version} cannot be downloaded: {words}", _fix(words))
     if f"{module} {version} {answer['Sum']}" not in (pins / "go.sum").read_text().splitlines():
         raise UserError(f"{module} {version} is not what {pins / 'go.sum'} expects", "restore that file")
     return Path(answer["Dir"])
@@ -122,18 +123,22 @@ def _names(builds: Sequence[Build]) -> str:
     return ", ".join(build.label for build in builds)
 
 
-def _failure(build: Build) -> UserError:
-    # A line that is one word is a package; it explains nothing.
+def _failure(build: Build, status: int) -> UserError:
+    # A line that is one word is a package; neither it nor a download explains anything.
     lines = [line for line in build.log.read_text(errors="replace").splitlines() if " " in line.strip()]
-    words = "\n".join(f"    {line}" for line in lines[-15:])
+    words = "\n".join([f"    {line}" for line in lines if not line.startswith("go: downloading")][-15:])
+    how = f"was ended by {signal.Signals(-status).name}" if status < 0 else "failed"
     return UserError(
-        f"building {build.label} failed; the compiler's last words:\n{words}\n  log: {build.log}", _network_fix(words)
+        f"building {build.label} {how}; the compiler's last words:\n{words or '    (none)'}\n  log: {build.log}",
+        _fix(words),
     )
 
 
-def _network_fix(words: str) -> str | None:
+def _fix(words: str) -> str | None:
     if any(sign in words for sign in OFFLINE):
         return "the Go module proxy was not reached: check the network, or set GOPROXY to one that answers"
+    if "signal: killed" in words:
+        return "the machine may have run out of memory: end other programs, or set GOFLAGS=-p=1"
     if "no space left" in words:
         return "free some disk space: a first build needs about 5 GB"
     return None

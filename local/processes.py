@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -24,6 +25,12 @@ def hold_interrupts() -> Generator[None]:
             signal.signal(number, handler)
         for number in heard:
             signal.raise_signal(number)
+
+
+def heed_termination() -> None:
+    """Have SIGTERM and SIGHUP unwind the program as Ctrl-C does, so that what it started is ended."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _frame: sys.exit(128 + number))
 
 
 def end_group(child: subprocess.Popen[bytes], grace_s: float) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from local import golang
+from local.processes import heed_termination
 from rayeks.errors import UserError
 
 Progress = Callable[[str], None]
@@ -233,6 +234,7 @@ def _names(rows: list[Tool]) -> str:
 
 def main() -> int:
     """Print where each tool is; build the ones named as arguments (or `all`) first."""
+    heed_termination()
     try:
         names = list(TOOLS) if sys.argv[1:] == ["all"] else sys.argv[1:]
         tools(names, progress=lambda line: print(line, file=sys.stderr, flush=True))

@@ -3,11 +3,13 @@
 import sys
 
 from local import kubernetes
+from local.processes import heed_termination
 from rayeks.errors import UserError
 
 
 def main(arguments: list[str]) -> int:
     """Do what the one argument says; 0 if that went well."""
+    heed_termination()
     try:
         match arguments:
             case ["start"]:

@@ -212,6 +212,12 @@ def test_a_failed_build_shows_the_compiler_s_words_and_where_the_log_lies(machin
     assert not (machine.cache / "building").exists()
 
 
+def test_a_compiler_that_was_killed_is_not_taken_for_one_that_found_an_error(machine: Machine):
+    machine.put_go(before="echo 'go: downloading example.com v1.0.0' >&2; kill -KILL $$")
+    with pytest.raises(UserError, match=r"building alpha 1\.2\.3 was ended by SIGKILL.*\n    \(none\)"):
+        toolchain.tool("alpha", progress=silent)
+
+
 def test_a_proxy_that_does_not_answer_is_named_as_the_cause(machine: Machine):
     machine.put_go(before="echo 'Get https://proxy.golang.org/x: dial tcp: no such host' >&2; exit 1")
     with pytest.raises(UserError) as caught:
@@ -226,16 +232,17 @@ def test_a_build_that_calls_itself_another_version_is_not_installed(machine: Mac
     assert toolchain.find(toolchain.TOOLS["alpha"]).origin == "missing"
 
 
-def test_an_interrupt_ends_the_compilers_and_leaves_no_scratch(machine: Machine):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_ends_the_compilers_and_leaves_no_scratch(machine: Machine, number: signal.Signals):
     machine.put_go(before=f"sleep 61.5 & echo $! > {machine.path}/compiler; wait")
     run = machine.run("alpha")
     while not (machine.path / "compiler").exists() or not (machine.path / "compiler").read_text():
         assert run.poll() is None
         time.sleep(0.02)
     compiler = psutil.Process(int((machine.path / "compiler").read_text()))
-    run.send_signal(signal.SIGINT)
+    run.send_signal(number)
     run.communicate(timeout=20)
-    assert run.returncode == 130
+    assert run.returncode == 128 + number
     psutil.wait_procs([compiler], timeout=5)
     assert not compiler.is_running() or compiler.status() == psutil.STATUS_ZOMBIE
     assert not (machine.cache / "building").exists()
