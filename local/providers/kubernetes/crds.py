@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from local.providers.kubernetes import conditions, waiting
-from local.providers.kubernetes.client import ApiServer
+from local.providers.kubernetes.client import ApiError, ApiServer
 from rayeks.errors import UserError
 
 CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
@@ -39,13 +39,30 @@ def install(api: ApiServer, crds: Sequence[Crd], manager: str, limit_s: float, s
         raise UserError(f"after {limit_s:.0f} s {'; '.join(late)}")
 
 
+def delete(api: ApiServer, crd: Mapping[str, Any], propagation: str) -> bool:
+    """Ask for the deletion of a live CRD; False where it was gone.
+
+    First its objects are listed, as the server will: a kind that nobody has read yet has no watch cache, the server's
+    own list then fails ("storage is (re)initializing"), and its retry is lost until the next resync, five minutes
+    later (apiextensions-apiserver v0.35 pkg/controller/finalizer/crd_finalizer.go, sync).
+    """
+    spec = crd["spec"]
+    stored = next(version["name"] for version in spec["versions"] if version["storage"])
+    try:
+        api.request("GET", f"/apis/{spec['group']}/{stored}/{spec['names']['plural']}")
+    except ApiError as error:
+        if error.code not in (404, 429):  # not served, or still not ready: the deletion is only slower then
+            raise
+    return api.delete(api.kind(*CRD), None, crd["metadata"]["name"], propagation)
+
+
 def remove(api: ApiServer, crds: Sequence[Crd], limit_s: float, say: waiting.Say, *, wait: bool) -> None:
     """Delete CRDs, and with them every object of their kinds; wait until they are gone. Raises waiting.TimedOut."""
     kind = api.kind(*CRD)
 
     def one(crd: Crd) -> None:
         found = live(api, crd)
-        if found and api.delete(kind, None, crd["metadata"]["name"], "Background") and wait:
+        if found and delete(api, found, "Background") and wait:
             waiting.until_gone(api, kind, found, limit_s, say)
 
     with ThreadPoolExecutor(PARALLEL) as pool:

@@ -1,4 +1,4 @@
-"""Where an API server is and how to be let in, from a kubeconfig; the client library takes up to 10 s to import for it."""
+"""Where an API server is and how to be let in, from a kubeconfig; the client library takes up to 10 s to import."""
 
 import base64
 import json

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from local.providers.kubernetes import conditions, names, ownership, values, waiting
+from local.providers.kubernetes import conditions, crds, names, ownership, values, waiting
 from local.providers.kubernetes.client import ApiError, ApiServer, Kind, NoSuchKind, Unreachable
 from local.providers.kubernetes.config import Settings
 from local.providers.kubernetes.diff import SERVER_FIELDS, observed
@@ -105,8 +105,13 @@ class Objects:
         policy = values.annotation(state, PROPAGATION).capitalize()
         propagation = policy if policy in ("Background", "Orphan") else "Foreground"
         live = self.api.get(kind, namespace, name)
-        if live is not None and self.api.delete(kind, namespace, name, propagation):
-            waiting.until_gone(self.api, kind, live, waiting.timeout_s(call.timeout_s, state), call.say)
+        if live is None:
+            return
+        if values.is_crd(live):
+            crds.delete(self.api, live, propagation)
+        else:
+            self.api.delete(kind, namespace, name, propagation)
+        waiting.until_gone(self.api, kind, live, waiting.timeout_s(call.timeout_s, state), call.say)
 
     def namespaced(self, inputs: Mapping[str, Any]) -> bool:
         """Whether the inputs' kind lives in namespaces; taken for so while the cluster cannot tell."""
