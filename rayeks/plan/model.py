@@ -27,7 +27,8 @@ class Resource:
 
     `inputs` are what the program asked for, by Pulumi's names, with `Secret` and unknown values inside (see
     `values`); `outputs` are those plus all that can be foretold. `secret_paths` are properties that the resource
-    declares secret. `external` resources are read, not managed; those that are not `custom` are components.
+    declares secret. `external` resources are read, not managed; those that are not `custom` are components, and
+    `remote` ones are made by their own plugin.
     """
 
     urn: str
@@ -42,6 +43,7 @@ class Resource:
     provider: str | None = None
     protect: bool = False
     custom: bool = True
+    remote: bool = False
     external: bool = False
     retain_on_delete: bool = False
     delete_before_replace: bool = False

@@ -85,6 +85,7 @@ class Monitor(MockMonitor):
             provider=self._provider(request),
             protect=request.protect,
             custom=request.custom,
+            remote=request.remote,
             retain_on_delete=request.retainOnDelete,
             delete_before_replace=request.deleteBeforeReplace,
             deleted_with=request.deletedWith or None,

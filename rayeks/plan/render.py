@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -11,6 +12,10 @@ from rich.tree import Tree
 
 from rayeks.plan.model import STACK_TYPE, Plan, Resource
 from rayeks.plan.values import public
+
+if TYPE_CHECKING:
+    from rayeks.plan.constraints import Finding
+    from rayeks.plan.critical_path import CriticalPath
 
 NAMES_SHOWN = 4
 
@@ -25,6 +30,43 @@ def render(plan: Plan, *, full: bool = False) -> RenderableType:
     parts: list[RenderableType] = [_headline(plan), _tree(plan, full), _outputs(plan)]
     parts += [Text(f"warning: {warning}", style="yellow") for warning in plan.warnings]
     return Group(*parts)
+
+
+def render_path(path: "CriticalPath") -> RenderableType:
+    """When the stack is ready, and the chain that decides it."""
+    chain = path.first_ray_pod or path.everything
+    table = Table(title=_moments(path), title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table.add_column("from", justify="right", style="dim")
+    table.add_column("takes", justify="right")
+    table.add_column("what")
+    table.add_column("source", style="dim", no_wrap=True, overflow="ellipsis")
+    for step in chain.steps:
+        kind = _short(step.type) if step.urn else step.type
+        what = Text.assemble((kind, "green"), f"  {step.name}")
+        table.add_row(_clock(step.start), _clock(step.seconds), what, step.source)
+    return table
+
+
+def render_findings(findings: "Sequence[Finding]") -> RenderableType:
+    """What AWS would refuse, one line each; a single line where there is nothing."""
+    if not findings:
+        return Text("AWS's constraints: every value passes", style="green")
+    lines = [Text(f"  {finding}", style="red") for finding in findings]
+    count = f"{len(findings)} values" if len(findings) > 1 else "1 value"
+    return Group(Text(f"AWS would refuse {count}:", style="bold red"), *lines)
+
+
+def _moments(path: "CriticalPath") -> Text:
+    title = Text("Critical path: ", style="bold")
+    if path.first_ray_pod and path.ratio:
+        title.append(f"first Ray pod after {_clock(path.first_ray_pod.seconds)} ")
+        title.append(f"({path.ratio:.2f} of control plane → node group → operator), ", style="dim")
+    return title.append(f"everything after {_clock(path.everything.seconds)}")
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02} min" if minutes else f"{rest} s"
 
 
 def _headline(plan: Plan) -> Text:
