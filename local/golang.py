@@ -18,9 +18,11 @@ Progress = Callable[[str], None]
 SPEAK_EVERY_S = 5.0
 OFFLINE = ("dial tcp", "no such host", "i/o timeout", "connection refused", "TLS handshake timeout")
 
-# Measured on the five largest tools: no cgo, no debug information and no inlining take a third less processor
-# time to compile; a rarer garbage collection in the compiler takes another tenth, for a few hundred MB.
-GO_FLAGS = ("-trimpath", "-buildvcs=false", "-mod=readonly", "-gcflags=all=-dwarf=false -l")
+# A sixth less processor time for a cold build (etcd: 98 s to 82 s): no debug information, and a compiler that
+# collects its garbage less often, at no more memory than the linker takes anyway. Without inlining (-l) it
+# would be a third, but the API server then takes 30 % longer to start and 20 % longer for each request.
+# Without cgo the programs need no C compiler here and no C library there.
+GO_FLAGS = ("-trimpath", "-buildvcs=false", "-mod=readonly", "-gcflags=all=-dwarf=false")
 GO_ENV = {"CGO_ENABLED": "0", "GOWORK": "off", "GOGC": "300"}
 
 
