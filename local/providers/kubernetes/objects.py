@@ -15,6 +15,7 @@ from rayeks.errors import UserError
 PATCH_FORCE = "pulumi.com/patchForce"
 PROPAGATION = "pulumi.com/deletionPropagationPolicy"
 MANAGER_KEY = "__fieldManager"
+MADE_AT_CREATION = ("uid", "resourceVersion", "creationTimestamp")
 # A namespace, a CRD or a webhook's backend created a moment ago may take this long to be seen by the API server.
 ORDER_DELAYS_S = (0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 4.0)
 
@@ -192,9 +193,7 @@ class Objects:
             if error.code in (403, 404):
                 return inputs
             raise
-        live.pop("status", None)
-        made = {key: UNKNOWN for key in ("uid", "resourceVersion", "creationTimestamp") if key in live["metadata"]}
-        return {**outputs(live, ""), "metadata": {**outputs(live, "")["metadata"], **(made if not manager else {})}}
+        return previewed(live, new=manager is None)
 
     def _settled(
         self, call: Call, inputs: dict[str, Any], live: dict[str, Any], manager: str
@@ -214,8 +213,14 @@ class Objects:
 def outputs(live: dict[str, Any], manager: str) -> dict[str, Any]:
     """A live object as the resource's state: without managedFields, with its field manager."""
     metadata = {key: value for key, value in live["metadata"].items() if key != "managedFields"}
-    state = {**live, "metadata": metadata}
-    return {**state, MANAGER_KEY: manager} if manager else state
+    return {**live, "metadata": metadata, MANAGER_KEY: manager}
+
+
+def previewed(live: dict[str, Any], *, new: bool) -> dict[str, Any]:
+    """What a dry run says that an object will be; what only the real creation decides is unknown."""
+    metadata = {key: value for key, value in live["metadata"].items() if key != "managedFields"}
+    undecided = {key: UNKNOWN for key in MADE_AT_CREATION if new and key in metadata}
+    return {**{key: value for key, value in live.items() if key != "status"}, "metadata": {**metadata, **undecided}}
 
 
 def readable(live: dict[str, Any]) -> dict[str, Any]:

@@ -100,6 +100,20 @@ def test_a_platform_lives_through_the_real_engine(
     assert live("apiextensions.k8s.io/v1", "CustomResourceDefinition", "nodepools.karpenter.sh") is None
 
 
+def test_a_first_preview_before_there_is_a_cluster_shows_what_will_be_created(run_engine, cluster: Kubernetes):
+    def program() -> None:
+        here = k8s.Provider("here", kubeconfig=str(cluster.kubeconfig))
+        made = k8s.core.v1.ConfigMap("made", data={"a": "1"}, opts=ResourceOptions(provider=here))
+        kubeconfig = made.metadata.uid.apply(lambda uid: f"/only/known/later/{uid}")
+        later = k8s.Provider("later", kubeconfig=kubeconfig, cluster_identifier="local")
+        k8s.core.v1.Namespace("team", metadata={"name": "team"}, opts=ResourceOptions(provider=later))
+        k8s.helm.v3.Release(
+            "kuberay-operator", chart="kuberay-operator", version="1.6.2", opts=ResourceOptions(provider=later)
+        )
+
+    assert run_engine(program, env={}).preview() == {"create": 6}
+
+
 def test_an_api_server_that_is_gone_is_said_once_and_clearly(run_engine, tmp_path: Path, cluster: Kubernetes):
     dead = tmp_path / "kubeconfig"
     dead.write_text(cluster.kubeconfig.read_text().replace(cluster.endpoint, "https://127.0.0.1:9"))

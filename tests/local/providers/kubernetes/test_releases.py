@@ -133,7 +133,7 @@ def test_a_release_that_stops_half_way_is_recorded_as_failed_and_mended(resource
     assert history(api, "karpenter-crd") == [(1, "failed"), (2, "deployed")]
 
 
-def test_karpenters_and_rays_rules_hold_in_the_preview_once_their_charts_are_installed(resource, tidy, monkeypatch):
+def test_karpenters_and_rays_rules_hold_in_the_preview_once_their_charts_are_installed(resource, monkeypatch):
     resource(RELEASE, "karpenter-crd").up(release("karpenter-crd"))
     pool = {
         "metadata": {"name": "ray-cpu"},
