@@ -1,13 +1,16 @@
 """What a check says: findings with a status, the thing looked at, and what to do about it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rayeks.preflight.account import Account, Unreadable
 
 if TYPE_CHECKING:
-    from rayeks.preflight.account import Account
     from rayeks.preflight.stack import Stack
+
+T = TypeVar("T")
 
 
 class Status(StrEnum):
@@ -59,7 +62,19 @@ def unknown(subject: str, message: str, fix: str) -> Finding:
     return Finding(Status.UNKNOWN, subject, message, fix)
 
 
-Run = Callable[["Stack", "Account"], Iterator[Finding]]
+def each(items: Iterable[T], name: Callable[[T], str], look: Callable[[T], Iterator[Finding]]) -> Iterator[Finding]:
+    """The findings item by item: what cannot be read of one leaves the others, and the same refusal is told once."""
+    refused: dict[tuple[str, str], list[str]] = {}
+    for item in items:
+        try:
+            yield from look(item)
+        except Unreadable as error:
+            refused.setdefault((error.message, error.fix), []).append(name(item))
+    for (message, fix), subjects in refused.items():
+        yield unknown(", ".join(subjects), message, fix)
+
+
+Run = Callable[["Stack", Account], Iterator[Finding]]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from infra.contract import POOLS
 from rayeks.preflight import matching
 from rayeks.preflight.account import Account
 from rayeks.preflight.checks.machines import NODE_CLASS
@@ -53,7 +54,7 @@ def wanted(stack: Stack) -> dict[str, list[str]]:
         for alias in (term.get("alias", "") for term in inputs["spec"].get("amiSelectorTerms", [])):
             if pool and alias.startswith("al2023@"):
                 requirements = requirements_of(resource.name, pool)
-                for path in alias_parameters(alias, minor, requirements, gpu=pool.limits.gpus > 0):
+                for path in alias_parameters(alias, minor, requirements, gpu=POOLS[pool.kind].gpu):
                     found.setdefault(path, []).append(f"pools.{resource.name}")
     return found
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from infra import sizing
 from rayeks.preflight.account import Account
-from rayeks.preflight.model import Finding, check, failed, passed, unknown, warned
+from rayeks.preflight.model import Finding, check, each, failed, passed, unknown, warned
 from rayeks.preflight.quotas import Quota
 from rayeks.preflight.stack import Stack, tags_of
 
@@ -140,13 +140,16 @@ LIMITS = (
 @check("quotas")
 def quotas(stack: Stack, aws: Account) -> Iterator[Finding]:
     """Other service quotas against what the stack makes."""
-    for limit in LIMITS:
-        wanted = limit.wanted(stack)
-        if wanted:
-            yield _one(limit, wanted, stack, aws)
+    return each(LIMITS, lambda limit: str(limit.quota), lambda limit: _one(limit, stack, aws))
 
 
-def _one(limit: Limit, wanted: int, stack: Stack, aws: Account) -> Finding:
+def _one(limit: Limit, stack: Stack, aws: Account) -> Iterator[Finding]:
+    wanted = limit.wanted(stack)
+    if wanted:
+        yield _compared(limit, wanted, stack, aws)
+
+
+def _compared(limit: Limit, wanted: int, stack: Stack, aws: Account) -> Finding:
     subject, value = str(limit.quota), limit.quota.value(aws)
     if value is None:
         return unknown(

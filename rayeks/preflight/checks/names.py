@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from rayeks.preflight.account import Account, Denied, Refused
-from rayeks.preflight.model import Finding, check, failed, passed, warned
+from rayeks.preflight.model import Finding, check, each, failed, passed, warned
 from rayeks.preflight.stack import Stack, tags_of
 
 Tags = dict[str, str]
@@ -106,28 +106,31 @@ KINDS = (
 @check("names")
 def names(stack: Stack, aws: Account) -> Iterator[Finding]:
     """Names that are taken."""
-    for kind in KINDS:
-        planned = [inputs[kind.property] for _, inputs in stack.inputs(kind.type) if inputs.get(kind.property)]
-        mine, wrong = 0, 0
-        for name in planned:
-            try:
-                tags = kind.look(aws, name)
-            except Taken:
-                wrong += 1
-                yield failed(
-                    f"{kind.what} {name}",
-                    "belongs to another account, or to nobody who lets this identity look",
-                    "choose another `name` for the platform, or allow s3:GetBucketLocation to this identity",
-                )
-                continue
-            if tags is not None and not stack.owns(tags):
-                wrong += 1
-                yield _taken(f"{kind.what} {name}", tags, stack)
-            mine += tags is not None
-        if planned and not wrong:
-            free = len(planned) - mine
-            own = f", {mine} there already with this stack's tags" if mine else ""
-            yield passed(kind.what, f"{free} of {len(planned)} names are free{own}")
+    return each(KINDS, lambda kind: kind.what, lambda kind: _one(kind, stack, aws))
+
+
+def _one(kind: Kind, stack: Stack, aws: Account) -> Iterator[Finding]:
+    planned = [inputs[kind.property] for _, inputs in stack.inputs(kind.type) if inputs.get(kind.property)]
+    mine, wrong = 0, 0
+    for name in planned:
+        try:
+            tags = kind.look(aws, name)
+        except Taken:
+            wrong += 1
+            yield failed(
+                f"{kind.what} {name}",
+                "belongs to another account, or to nobody who lets this identity look",
+                "choose another `name` for the platform, or allow s3:GetBucketLocation to this identity",
+            )
+            continue
+        if tags is not None and not stack.owns(tags):
+            wrong += 1
+            yield _taken(f"{kind.what} {name}", tags, stack)
+        mine += tags is not None
+    if planned and not wrong:
+        free = len(planned) - mine
+        own = f", {mine} there already with this stack's tags" if mine else ""
+        yield passed(kind.what, f"{free} of {len(planned)} names are free{own}")
 
 
 def _taken(subject: str, tags: Tags, stack: Stack) -> Finding:

@@ -18,20 +18,21 @@ def cidr(stack: Stack, aws: Account) -> Iterator[Finding]:
     """Addresses against the region's VPCs and their peers."""
     network, service = stack.platform.network, stack.platform.cluster.service_cidr
     adopted = network.vpc_id if isinstance(network, ExistingNetwork) else None
-    clear = True
-    for vpc in aws.read("ec2", "describe_vpcs")["Vpcs"]:
+    clear, there = True, aws.read("ec2", "describe_vpcs")["Vpcs"]
+    mine = {vpc["VpcId"] for vpc in there if vpc["VpcId"] == adopted or stack.owns(tags_of(vpc.get("Tags")))}
+    for vpc in there:
         if vpc["VpcId"] == adopted:
             for block in _blocks(vpc):
                 if block.overlaps(service):
                     clear = False
                     yield _hidden(f"{adopted} holds {block}", service)
-        elif not stack.owns(tags_of(vpc.get("Tags"))):
+        elif vpc["VpcId"] not in mine:
             for block in _blocks(vpc):
                 if block.overlaps(network.cidr):
                     clear = False
                     yield _overlap(vpc, block, network.cidr, _ways(vpc["VpcId"], aws))
-    for peering, near, far in _peers(aws):
-        for block in far:
+    for peering, near, far, beyond in _peers(aws):
+        for block in beyond if far not in mine else ():
             if near == adopted and block.overlaps(service):
                 clear = False
                 yield _hidden(f"{adopted} is peered with {block}", service)
@@ -75,7 +76,7 @@ def _blocks(vpc: Document) -> list[IPv4Network]:
 
 def _ways(vpc: str, aws: Account) -> list[str]:
     """How other networks reach a VPC: peerings, transit gateways, VPNs."""
-    found = [peering for peering, near, _ in _peers(aws) if near == vpc]
+    found = [peering for peering, near, *_ in _peers(aws) if near == vpc]
     attached = aws.read("ec2", "describe_transit_gateway_vpc_attachments")["TransitGatewayVpcAttachments"]
     found += [item["TransitGatewayId"] for item in attached if item["VpcId"] == vpc and item["State"] == "available"]
     for gateway in aws.read("ec2", "describe_vpn_gateways")["VpnGateways"]:
@@ -84,15 +85,16 @@ def _ways(vpc: str, aws: Account) -> list[str]:
     return found
 
 
-def _peers(aws: Account) -> Iterator[tuple[str, str, list[IPv4Network]]]:
-    """Each active peering from either side: its id, the VPC on this side, the ranges on the other."""
+def _peers(aws: Account) -> Iterator[tuple[str, str, str, list[IPv4Network]]]:
+    """Each active peering from either side: its id, the VPC on this side, the one beyond, and that one's ranges."""
     for item in aws.read("ec2", "describe_vpc_peering_connections")["VpcPeeringConnections"]:
         if item.get("Status", {}).get("Code") == "active":
             ends = item["AccepterVpcInfo"], item["RequesterVpcInfo"]
             for near, far in (ends, ends[::-1]):
                 texts = [block["CidrBlock"] for block in far.get("CidrBlockSet") or []] or [far.get("CidrBlock")]
                 blocks = [ip_network(text) for text in texts if text]
-                yield item["VpcPeeringConnectionId"], near["VpcId"], [b for b in blocks if isinstance(b, IPv4Network)]
+                ranges = [block for block in blocks if isinstance(block, IPv4Network)]
+                yield item["VpcPeeringConnectionId"], near["VpcId"], far["VpcId"], ranges
 
 
 @check("existing-network")

@@ -12,7 +12,7 @@ from rayeks.preflight.checks.vcpus import reservations as seen
 from rayeks.preflight.model import Finding, check, failed, passed, warned
 from rayeks.preflight.stack import Stack
 
-SPOT_ROLE = "AWSServiceRoleForEC2Spot"
+SPOT, SPOT_ROLE = "spot.amazonaws.com", "AWSServiceRoleForEC2Spot"
 SOON_DAYS = 7
 
 
@@ -114,11 +114,11 @@ def spot_role(stack: Stack, aws: Account) -> Iterator[Finding]:
     buyers += [f"node_groups.{name}" for name, group in stack.platform.node_groups.items() if group.capacity == "spot"]
     if not buyers:
         return
-    if aws.find("iam", "get_role", "NoSuchEntity", RoleName=SPOT_ROLE):
+    if aws.read("iam", "list_roles", PathPrefix=f"/aws-service-role/{SPOT}/")["Roles"]:
         yield passed(SPOT_ROLE, f"is there for {', '.join(buyers)}")
     else:
         yield failed(
             SPOT_ROLE,
             f"is missing; Karpenter may not make it, and {', '.join(buyers)} could launch no spot machine",
-            "aws iam create-service-linked-role --aws-service-name spot.amazonaws.com",
+            f"aws iam create-service-linked-role --aws-service-name {SPOT}",
         )

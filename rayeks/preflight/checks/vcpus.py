@@ -27,7 +27,9 @@ def vcpu_quotas(stack: Stack, aws: Account) -> Iterator[Finding]:
     limits: dict[VcpuQuota, int] = {}
     for item in dict.fromkeys(item for demand in wanted for item in demand.quotas):
         value = _quota(item).value(aws)
-        if value is None:
+        if value is None and not item.code:
+            yield warned(item.name, "AWS publishes no such quota", "ask AWS what limits these types on the spot market")
+        elif value is None:
             yield unknown(item.name, "Service Quotas does not know it", "look at EC2's quotas in the console")
         else:
             limits[item] = value
