@@ -84,6 +84,11 @@ class Call:
         place = self.region if region is None else region
         return f"arn:{self.partition}:{service or self.service}:{place}:{self.account}:{resource}"
 
+    def regions(self) -> list[str]:
+        """The regions in which this service holds something for the caller."""
+        backends: Any = get_backend
+        return list(backends(self.service)[self.account].keys())
+
     def at(self, service: str, region: str | None = None) -> "Call":
         """The same caller at another service or region."""
         return Call(self.account, region or self.region, self.partition, service, self.access_key)

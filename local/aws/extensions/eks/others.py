@@ -93,13 +93,14 @@ def list_tags_for_resource(call: Call, request: Document) -> Document:
 
 def _tagged(call: Call, request: Document) -> Document:
     for cluster in call.state(Eks).clusters.values():
-        for arn, item in _resources(cluster):
+        for arn, item in resources(cluster):
             if arn == request["resourceArn"]:
                 return item
     raise Fault("NotFoundException", f"Resource {request['resourceArn']} was not found")
 
 
-def _resources(cluster: Cluster) -> Iterator[tuple[str, Document]]:
+def resources(cluster: Cluster) -> Iterator[tuple[str, Document]]:
+    """Everything of a cluster that bears tags, by ARN."""
     yield cluster.about["arn"], cluster.about
     for items, key in (
         (cluster.nodegroups, "nodegroupArn"),
