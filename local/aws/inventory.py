@@ -16,7 +16,7 @@ def inventory(endpoint: str, region: str = "us-west-2") -> dict[str, list[str]]:
     config = Config(retries={"max_attempts": 2}, max_pool_connections=4)
     made = {
         name: session.client(name, endpoint_url=endpoint, config=config)
-        for name in sorted({kind.split(":")[0] for kind in KINDS})
+        for name in sorted({"sts", *(kind.split(":")[0] for kind in KINDS)})
     }
     with ThreadPoolExecutor(4) as pool:
         found = pool.map(lambda item: (item[0], sorted(item[1](made.__getitem__))), KINDS.items())
@@ -127,6 +127,11 @@ def _rules(client: Client) -> Iterator[str]:
     yield from _each("events", "list_rules", "Rules", "Name")(client)
 
 
+def _budgets(client: Client) -> Iterator[str]:
+    account = client("sts").get_caller_identity()["Account"]
+    yield from _each("budgets", "describe_budgets", "Budgets", "BudgetName", AccountId=account)(client)
+
+
 def _parameters(client: Client) -> Iterator[str]:
     for parameter in _items(client("ssm"), "describe_parameters", "Parameters"):
         if not parameter["Name"].startswith("/aws/"):
@@ -138,6 +143,7 @@ KINDS: dict[str, Callable[[Client], Iterable[str]]] = {
     "eks:nodegroup": _of_clusters("list_nodegroups", "nodegroups"),
     "eks:addon": _of_clusters("list_addons", "addons"),
     "eks:access-entry": _of_clusters("list_access_entries", "accessEntries"),
+    "eks:fargate-profile": _of_clusters("list_fargate_profiles", "fargateProfileNames"),
     "eks:pod-identity-association": _of_clusters("list_pod_identity_associations", "associations", "associationId"),
     "ec2:vpc": _vpcs,
     "ec2:subnet": _outside_default("describe_subnets", "Subnets", "SubnetId"),
@@ -180,7 +186,23 @@ KINDS: dict[str, Callable[[Client], Iterable[str]]] = {
     "efs:file-system": _each("efs", "describe_file_systems", "FileSystems", "FileSystemId"),
     "efs:access-point": _each("efs", "describe_access_points", "AccessPoints", "AccessPointId"),
     "fsx:file-system": _each("fsx", "describe_file_systems", "FileSystems", "FileSystemId"),
+    "fsx:data-repository-association": _each(
+        "fsx", "describe_data_repository_associations", "Associations", "AssociationId"
+    ),
     "ecr:repository": _each("ecr", "describe_repositories", "repositories", "repositoryName"),
+    "ecr:pull-through-cache-rule": _each(
+        "ecr", "describe_pull_through_cache_rules", "pullThroughCacheRules", "ecrRepositoryPrefix"
+    ),
+    "ecr:creation-template": _each(
+        "ecr", "describe_repository_creation_templates", "repositoryCreationTemplates", "prefix"
+    ),
+    "budgets:budget": _budgets,
+    "ce:anomaly-monitor": _each("ce", "get_anomaly_monitors", "AnomalyMonitors", "MonitorArn"),
+    "ce:anomaly-subscription": _each("ce", "get_anomaly_subscriptions", "AnomalySubscriptions", "SubscriptionArn"),
+    "bcm-data-exports:export": _each("bcm-data-exports", "list_exports", "Exports", "ExportArn"),
+    "cloudwatch:alarm": _each("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
+    "dynamodb:table": _each("dynamodb", "list_tables", "TableNames"),
+    "elbv2:load-balancer": _each("elbv2", "describe_load_balancers", "LoadBalancers", "LoadBalancerArn"),
     "secretsmanager:secret": _each("secretsmanager", "list_secrets", "SecretList", "Name"),
     "ssm:parameter": _parameters,
 }
