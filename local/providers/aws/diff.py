@@ -1,7 +1,7 @@
 """What differs between two inputs, property by property, and whether that replaces the resource."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -28,6 +28,8 @@ class Difference:
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], resource: Resource) -> list[Difference]:
     """Every difference between two checked inputs of a resource."""
+    if resource.forces is not None:
+        resource = replace(resource, replaces=resource.replaces | resource.forces(old, new), forces=None)
     found = []
     for name in sorted((old.keys() | new.keys()) - {"__defaults", "timeouts"}):
         if name not in new and name in resource.computed:
@@ -71,8 +73,11 @@ def _walk_list(old: list[Any], new: list[Any], path: str, dotted: str, resource:
         before = [(index, item) for index, item in before if sort_key(item) not in keys_after]
         after = [(index, item) for index, item in after if sort_key(item) not in keys_before]
     for one, other in zip_longest(before, after):
-        index = other[0] if other else one[0]
-        yield from _walk(one and one[1], other and other[1], f"{path}[{index}]", dotted, resource)
+        here = f"{path}[{(other or one)[0]}]"
+        if one is None or other is None:
+            yield _difference(here, dotted, "add" if one is None else "delete", resource)
+        else:
+            yield from _walk(one[1], other[1], here, dotted, resource)
 
 
 def _step(name: str) -> str:

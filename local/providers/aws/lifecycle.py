@@ -111,8 +111,7 @@ def _converge(
 
 
 def _run(operation: Operation, change: Change) -> None:
-    inputs, cleared = operation.inputs, operation.resource.cleared
-    values = {name: inputs.get(name, cleared.get(name)) for name in change.properties}
+    values = {name: operation.wanted(name) for name in change.properties}
     for step in change.steps:
         operation.insist(lambda step=step: operation.run(step, values), "waiting until it can be changed")
 
@@ -143,18 +142,19 @@ def consumed(operation: Operation) -> frozenset[str]:
     service = step.service or operation.resource.service
     shape = operation.cloud.model(service, step.operation).input_shape
     matched = {name for name in operation.schema.inputs if shape and member_of(name, shape, operation.resource.names)}
-    return frozenset(matched | set(_placeholders(step.params)))
+    return frozenset(matched | set(placeholders(step.params)))
 
 
-def _placeholders(template: Any) -> Iterable[str]:
+def placeholders(template: Any) -> Iterable[str]:
+    """The names that a template asks for."""
     if isinstance(template, str):
         yield from PLACEHOLDER.findall(template)
     elif isinstance(template, Mapping):
         for value in template.values():
-            yield from _placeholders(value)
+            yield from placeholders(value)
     elif isinstance(template, list | tuple):
         for value in template:
-            yield from _placeholders(value)
+            yield from placeholders(value)
 
 
 def _partial(operation: Operation, default_tags: Mapping[str, str], error: UserError) -> Exception:

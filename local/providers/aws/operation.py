@@ -90,7 +90,7 @@ class Operation:
             if name in values:
                 return _known(values[name])
         if self.inputs and name in self.resource.cleared:
-            return self.resource.cleared[name]
+            return _known(self.wanted(name))
         # What is wanted decides where it is known; a property that was taken away must not come back.
         wanted = self.inputs and name in self.schema.inputs and name not in self.resource.computed
         if not wanted:
@@ -101,6 +101,12 @@ class Operation:
                 return found
         parts = parse_id(self.resource.id, self.id) if self.id else None
         return (parts or {}).get(name, ABSENT)
+
+    def wanted(self, name: str) -> Any:
+        """What an input shall be: its value, or what takes away a value that it had."""
+        if name not in self.inputs and self.old.get(name) not in (None, "", [], {}):
+            return self.resource.cleared.get(name)
+        return self.inputs.get(name)
 
     def call(self, operation: str, params: Mapping[str, Any], *, service: str | None = None) -> dict[str, Any]:
         """One API call with its parameters fitted to AWS's types. Raises AwsError."""

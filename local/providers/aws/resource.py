@@ -91,6 +91,7 @@ class Resource:
     changes: tuple[Change, ...] = ()
     consumes: frozenset[str] = frozenset()  # inputs that a create function takes, where create is no Call
     replaces: frozenset[str] = frozenset()
+    forces: Callable[[Mapping[str, Any], Mapping[str, Any]], frozenset[str]] | None = None  # replacing sometimes
     kept: frozenset[str] = frozenset()  # inputs that AWS never tells back: settings of the provider, secrets
     computed: frozenset[str] = frozenset()  # inputs for which AWS has a value of its own when they aren't set
     names: Names = field(default_factory=dict)

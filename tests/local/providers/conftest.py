@@ -30,35 +30,37 @@ class Harness:
 
     def up(self, program: Program | None = None, **options: Any) -> dict[str, int]:
         self._use(program)
-        result = self.stack.up(on_output=self.log.append, on_error=self.log.append, color="never", **options)
+        result = self.stack.up(on_output=self._note, on_error=self._note, color="never", **options)
         return _counts(result.summary.resource_changes)
 
     def preview(self, program: Program | None = None, **options: Any) -> dict[str, int]:
         self._use(program)
-        result = self.stack.preview(
-            on_output=self.log.append, on_error=self.log.append, color="never", **options
-        )
+        result = self.stack.preview(on_output=self._note, on_error=self._note, color="never", **options)
         return _counts(result.change_summary)
 
-    def plan(self, program: Program | None = None) -> dict[str, str]:
-        """What a preview would do, as {name: operation}, where that isn't nothing."""
+    def plan(self, program: Program | None = None, **options: Any) -> dict[str, str]:
+        """What a preview would do, as {name: create, update, replace or delete}, where that isn't nothing.
+
+        With `refresh=True` it looks at the real world first: an empty plan then says that nothing has drifted either.
+        """
         self._use(program)
         steps: dict[str, str] = {}
 
         def note(event: automation.EngineEvent) -> None:
             if event.resource_pre_event:
                 step = event.resource_pre_event.metadata
-                steps[step.urn.rsplit("::", 1)[1]] = str(getattr(step.op, "value", step.op))
+                operation = str(getattr(step.op, "value", step.op))
+                steps[step.urn.rsplit("::", 1)[1]] = "replace" if "replace" in operation else operation
 
-        self.stack.preview(on_output=self.log.append, on_event=note, color="never", diff=True)
-        return {name: operation for name, operation in steps.items() if operation != "same"}
+        self.stack.preview(on_output=self._note, on_event=note, color="never", **options)
+        return {name: operation for name, operation in steps.items() if operation not in ("same", "refresh")}
 
     def refresh(self, **options: Any) -> dict[str, int]:
-        result = self.stack.refresh(on_output=self.log.append, color="never", **options)
+        result = self.stack.refresh(on_output=self._note, color="never", **options)
         return _counts(result.summary.resource_changes)
 
     def destroy(self) -> dict[str, int]:
-        result = self.stack.destroy(on_output=self.log.append, color="never")
+        result = self.stack.destroy(on_output=self._note, color="never")
         return _counts(result.summary.resource_changes)
 
     def outputs(self) -> dict[str, Any]:
@@ -69,6 +71,10 @@ class Harness:
         state = self.stack.export_stack().deployment or {}
         return {entry["urn"].rsplit("::", 1)[1]: entry for entry in state.get("resources", [])}
 
+    def _note(self, line: str) -> None:
+        self.log.append(line)
+        print(line)  # pytest shows it when the test fails
+
     def _use(self, program: Program | None) -> None:
         if program is not None:
             self.program = program
@@ -76,9 +82,7 @@ class Harness:
 
 
 def _counts(changes: Mapping[Any, int] | None) -> dict[str, int]:
-    return {
-        str(getattr(operation, "value", operation)): count for operation, count in (changes or {}).items()
-    }
+    return {str(getattr(operation, "value", operation)): count for operation, count in (changes or {}).items()}
 
 
 @pytest.fixture(scope="session")
@@ -101,9 +105,7 @@ def run_engine(pulumi_command: automation.PulumiCommand, tmp_path: Path) -> Iter
     What a failed test leaves up is not destroyed: its servers go with the test.
     """
 
-    def start(
-        program: Program, *, env: Mapping[str, str], config: Mapping[str, str] | None = None
-    ) -> Harness:
+    def start(program: Program, *, env: Mapping[str, str], config: Mapping[str, str] | None = None) -> Harness:
         for folder in ("state", "home", "work"):
             (tmp_path / folder).mkdir(exist_ok=True)
         engine_env = {

@@ -156,7 +156,7 @@ CAPACITY_RESERVATION = Resource(
         "instanceMatchCriteria": "open",
         "tenancy": "default",
     },
-    cleared={"endDateType": "unlimited"},
+    cleared={"endDate": None},
     names={"arn": "CapacityReservationArn"},
     outputs={"instanceCount": "{TotalInstanceCount}"},
     tagging=tagging("capacity-reservation"),

@@ -1,5 +1,6 @@
 """EC2's network: VPCs, subnets, gateways, addresses and flow logs."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from local.providers.aws.cloud import AwsError
@@ -23,6 +24,11 @@ def _vpc_attribute_read(name: str) -> Call:
 def _subnet_attribute(name: str, member: str | None = None) -> Change:
     member = member or name[0].upper() + name[1:]
     return Change(name, Call("ModifySubnetAttribute", {"SubnetId": "{id}", member: {"Value": f"{{{name}}}"}}))
+
+
+def _tenancy_can_only_be_loosened(old: Mapping[str, Any], new: Mapping[str, Any]) -> frozenset[str]:
+    tightened = old.get("instanceTenancy") != "dedicated" and new.get("instanceTenancy") == "dedicated"
+    return frozenset({"instanceTenancy"} if tightened else ())
 
 
 VPC = Resource(
@@ -55,12 +61,14 @@ VPC = Resource(
         _vpc_attribute("enableDnsSupport"),
         _vpc_attribute("enableDnsHostnames"),
         _vpc_attribute("enableNetworkAddressUsageMetrics"),
+        Change("instanceTenancy", Call("ModifyVpcTenancy", {"VpcId": "{id}"})),
     ),
     delete=(Call("DeleteVpc", {"VpcId": "{id}"}),),
     awaits_deletion=True,
     status="State",
     ready=words("available"),
-    replaces=words("cidrBlock instanceTenancy"),
+    replaces=words("cidrBlock"),
+    forces=_tenancy_can_only_be_loosened,
     computed=words("cidrBlock enableDnsHostnames enableNetworkAddressUsageMetrics"),
     defaults={"enableDnsSupport": True, "instanceTenancy": "default"},
     outputs={"arn": arn("vpc")},

@@ -2,6 +2,7 @@
 
 import re
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 from local.providers.aws.convert import words
@@ -216,6 +217,10 @@ def _endpoint_groups(shown: dict[str, Any], operation: Operation) -> None:
     shown["securityGroupIds"] = [each["GroupId"] for each in operation.raw.get("Groups", [])]
 
 
+def _private_dns_is_of_interfaces(old: Mapping[str, Any], new: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset({"privateDnsEnabled"} if new.get("vpcEndpointType") != "Interface" else ())
+
+
 VPC_ENDPOINT = Resource(
     token="aws:ec2/vpcEndpoint:VpcEndpoint",
     service="ec2",
@@ -243,6 +248,7 @@ VPC_ENDPOINT = Resource(
     gone=words("deleted"),
     why="LastError.Message",
     replaces=words("vpcId serviceName serviceRegion vpcEndpointType dnsOptions"),
+    forces=_private_dns_is_of_interfaces,
     computed=words(
         "dnsOptions ipAddressType policy privateDnsEnabled routeTableIds securityGroupIds serviceRegion subnetIds"
     ),

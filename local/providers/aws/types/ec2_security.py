@@ -250,7 +250,7 @@ SECURITY_GROUP_RULE = Resource(
         "cidrBlocks ipv6CidrBlocks prefixListIds",
     ),
     computed=words("sourceSecurityGroupId"),
-    unordered=words(*SOURCES),
+    unordered=words("cidrBlocks ipv6CidrBlocks prefixListIds"),
     defaults={"self": False},
     delete_before_replace=True,
     shown=_same_protocol,

@@ -90,6 +90,11 @@ def _shown_cluster(shown: dict[str, Any], operation: Operation) -> None:
     shown["enabledClusterLogTypes"] = [name for each in kinds if each.get("enabled") for name in each["types"]]
 
 
+def _encryption_is_for_good(old: Mapping[str, Any], new: Mapping[str, Any]) -> frozenset[str]:
+    """Envelope encryption can be added and its key be changed, but not be taken away."""
+    return frozenset({"encryptionConfig"} if old.get("encryptionConfig") and not new.get("encryptionConfig") else ())
+
+
 CLUSTER_INPUTS = words(
     "accessConfig bootstrapSelfManagedAddons computeConfig controlPlaneScalingConfig deletionProtection",
     "encryptionConfig kubeApiServerConfig kubeControllerManagerConfig kubeSchedulerConfig kubernetesNetworkConfig",
@@ -104,10 +109,7 @@ CLUSTER = Resource(
     consumes=CLUSTER_INPUTS | words("enabledClusterLogTypes"),
     reads=(Call("DescribeCluster", {"name": "{id}"}, "cluster"),),
     changes=(
-        Change(
-            "version forceUpdateVersion",
-            Call("UpdateClusterVersion", {"name": "{id}", "force": "{forceUpdateVersion}"}),
-        ),
+        Change("version", Call("UpdateClusterVersion", {"name": "{id}", "force": "{forceUpdateVersion}"})),
         Change("vpcConfig", _update_vpc_config),
         Change("enabledClusterLogTypes", _update_logging),
         Change("accessConfig", _update_access),
@@ -143,6 +145,11 @@ CLUSTER = Resource(
         "vpcConfig.subnetIds computeConfig.nodePools",
     ),
     defaults={"bootstrapSelfManagedAddons": True},
+    cleared={
+        "encryptionConfig": None,
+        "remoteNetworkConfig": {"remoteNodeNetworks": [], "remotePodNetworks": []},
+    },
+    forces=_encryption_is_for_good,
     names=CLUSTER_NAMES,
     volatile=words("platformVersion"),
     naming=Naming(longest=100),

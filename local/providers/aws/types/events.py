@@ -71,6 +71,7 @@ EVENT_RULE = Resource(
     computed=words("state isEnabled"),
     documents=words("eventPattern"),
     defaults={"eventBusName": "default", "forceDestroy": False},
+    cleared=dict.fromkeys(("description", "eventPattern", "roleArn", "scheduleExpression")),
     naming=Naming(longest=64),
     tagging=Tagging(
         create={"Tags": "{tagsAll}"},

@@ -116,7 +116,7 @@ def _setting(
         service="s3",
         id="{bucket}",
         create=put,
-        consumes=words(properties, "bucket"),
+        consumes=words(properties, "bucket") | more.get("kept", frozenset()),
         reads=(read,),
         changes=(Change(properties, put),),
         delete=(delete,),

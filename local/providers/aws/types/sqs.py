@@ -49,9 +49,10 @@ def _create(operation: Operation) -> dict[str, Any]:
 
 
 def _set_attributes(operation: Operation) -> None:
-    cleared = {name: value for name, value in operation.resource.cleared.items() if operation.old.get(name)}
-    attributes = _attributes({**cleared, **operation.inputs})
+    attributes = _attributes({name: operation.wanted(name) for name in ATTRIBUTES})
     attributes.pop("FifoQueue", None)
+    if operation.raw.get("Policy"):  # moto forgets a policy that isn't sent along
+        attributes.setdefault("Policy", operation.raw["Policy"])
     operation.call("SetQueueAttributes", {"QueueUrl": operation.id, "Attributes": attributes})
 
 

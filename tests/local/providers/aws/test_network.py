@@ -1,12 +1,10 @@
 """A VPC and everything in it on the real engine: created, read back, repaired, changed, deleted."""
 
-import json
-
 import pulumi
 import pulumi_aws as aws
 import pytest
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
 def program(cidr="10.0.0.0/16", tags=None, hop_limit=2, description="nodes", strategy="cluster", target="nat"):
@@ -73,14 +71,62 @@ def program(cidr="10.0.0.0/16", tags=None, hop_limit=2, description="nodes", str
             update_default_version=True,
         )
         pulumi.export("version", template.latest_version)
-        pulumi.export("tags", vpc.tags_all)
+        pulumi.export(
+            "ids", {"vpc": vpc.id, "nodes": nodes.id, "efa": efa.id, "public": public.id, "inward": inward.id}
+        )
 
     return run
 
 
 def test_a_network_goes_through_a_whole_life(account, engine):
+    ec2 = account("ec2")
     stack = engine(program(tags={"Name": "ray"}))
-    print(stack.up())
-    print(stack.preview(), stack.refresh())
-    print("\n".join(stack.log[-60:]))
-    print(stack.destroy())
+    assert stack.up() == {"create": 21}
+    ids = stack.outputs()["ids"]
+    assert ec2.describe_vpc_attribute(VpcId=ids["vpc"], Attribute="enableDnsHostnames")["EnableDnsHostnames"]["Value"]
+    tags = ec2.describe_vpcs(VpcIds=[ids["vpc"]])["Vpcs"][0]["Tags"]
+    assert {tag["Key"]: tag["Value"] for tag in tags} == {"Name": "ray", "project": "trial"}
+    assert ec2.describe_subnets(SubnetIds=[ids["public"]])["Subnets"][0]["MapPublicIpOnLaunch"]
+    assert ec2.describe_nat_gateways()["NatGateways"][0]["State"] == "available"
+    rules = ec2.describe_security_groups(GroupIds=[ids["nodes"]])["SecurityGroups"][0]
+    assert {rule["IpProtocol"] for rule in rules["IpPermissions"]} == {"tcp", "-1"}
+    assert ec2.describe_placement_groups()["PlacementGroups"][0]["Strategy"] == "cluster"
+    version = ec2.describe_launch_template_versions(Versions=["$Default"])["LaunchTemplateVersions"]
+    assert version[0]["LaunchTemplateData"]["BlockDeviceMappings"][0]["Ebs"]["Encrypted"] is True
+    assert stack.plan(refresh=True) == {}
+
+    ec2.modify_subnet_attribute(SubnetId=ids["public"], MapPublicIpOnLaunch={"Value": False})
+    ec2.modify_vpc_attribute(VpcId=ids["vpc"], EnableDnsHostnames={"Value": False})
+    ec2.delete_tags(Resources=[ids["vpc"]], Tags=[{"Key": "Name"}])
+    ec2.delete_route(RouteTableId=ids["inward"], DestinationCidrBlock="0.0.0.0/0")
+    ec2.authorize_security_group_ingress(
+        GroupId=ids["nodes"], IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0"
+    )
+    kubelet = {"IpProtocol": "tcp", "FromPort": 10250, "ToPort": 10250, "UserIdGroupPairs": [{"GroupId": ids["nodes"]}]}
+    ec2.revoke_security_group_ingress(GroupId=ids["efa"], IpPermissions=[kubelet])
+    assert stack.up(refresh=True) == {"create": 2, "update": 3, "same": 16}
+    assert ec2.describe_subnets(SubnetIds=[ids["public"]])["Subnets"][0]["MapPublicIpOnLaunch"]
+    rules = ec2.describe_security_groups(GroupIds=[ids["nodes"]])["SecurityGroups"][0]
+    assert 22 not in {rule.get("FromPort") for rule in rules["IpPermissions"]}
+    assert stack.plan(refresh=True) == {}
+
+    changes = stack.plan(program(hop_limit=1, description="others", strategy="spread", target="gateway"))
+    assert changes == {
+        "template": "update",
+        "nodes": "replace",
+        "kubelet": "replace",
+        "together": "replace",
+        "out": "update",
+        "vpc": "update",
+    }
+    stack.up()
+    assert stack.outputs()["version"] == 2
+    table = ec2.describe_route_tables(RouteTableIds=[ids["inward"]])["RouteTables"][0]
+    assert "igw-" in next(r["GatewayId"] for r in table["Routes"] if r.get("DestinationCidrBlock") == "0.0.0.0/0")
+    assert stack.plan(refresh=True) == {}
+
+    assert stack.plan(program(cidr="10.1.0.0/16"))["vpc"] == "replace"
+    assert stack.destroy() == {"delete": 21}
+    assert [vpc["VpcId"] for vpc in ec2.describe_vpcs(VpcIds=[], Filters=[])["Vpcs"] if not vpc["IsDefault"]] == []
+    assert ec2.describe_addresses()["Addresses"] == []
+    assert ec2.describe_launch_templates()["LaunchTemplates"] == []

@@ -2,10 +2,11 @@
 
 import json
 
+import pulumi
 import pulumi_aws as aws
 import pytest
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
 def trust(service):
@@ -99,8 +100,60 @@ def program(action="s3:GetObject", description="Ray", path="/", days=30, version
                 },
             ],
         )
-        aws.s3.BucketOwnershipControls(
-            "owner", bucket=bucket.id, rule={"object_ownership": "BucketOwnerEnforced"}
-        )
+        aws.s3.BucketOwnershipControls("owner", bucket=bucket.id, rule={"object_ownership": "BucketOwnerEnforced"})
+        pulumi.export("bucket", bucket.bucket)
+        pulumi.export("role", role.name)
+        pulumi.export("policy", policy.arn)
 
     return run
+
+
+def test_storage_and_identity_go_through_a_whole_life(account, engine):
+    iam, s3 = account("iam"), account("s3")
+    stack = engine(program())
+    assert stack.up() == {"create": 16}
+    out = stack.outputs()
+    bucket, role = out["bucket"], out["role"]
+    assert bucket.startswith("checkpoints-")
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert {rule["ID"] for rule in rules} == {"abort", "expire", "tier"}
+    tags = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
+    assert {tag["Key"]: tag["Value"] for tag in tags} == {"data": "checkpoints", "project": "trial"}
+    assert len(iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]) == 2
+    assert iam.get_role(RoleName=role)["Role"]["MaxSessionDuration"] == 7200
+    assert stack.plan(refresh=True) == {}
+
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    s3.delete_public_access_block(Bucket=bucket)
+    s3.delete_bucket_policy(Bucket=bucket)
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules[:1]})
+    iam.update_role(RoleName=role, Description="stranger", MaxSessionDuration=3600)
+    iam.update_assume_role_policy(RoleName=role, PolicyDocument=trust("ec2.amazonaws.com"))
+    iam.detach_role_policy(RoleName=role, PolicyArn=out["policy"])
+    iam.create_policy_version(PolicyArn=out["policy"], PolicyDocument=allow("s3:*"), SetAsDefault=True)
+    assert stack.up(refresh=True) == {"create": 3, "update": 4, "same": 9}
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    assert len(s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]) == 3
+    assert iam.get_role(RoleName=role)["Role"]["Description"] == "Ray"
+    assert stack.plan(refresh=True) == {}
+
+    changes = stack.plan(program(action="s3:ListBucket", description=None, path="/ray/", days=60, block=False))
+    assert changes == {
+        "policy": "update",
+        "role": "replace",
+        "own": "replace",
+        "worker": "replace",
+        "inline": "replace",
+        "profile": "update",
+        "lifecycle": "update",
+        "private": "update",
+    }
+    stack.up()
+    assert "Description" not in iam.get_role(RoleName=stack.outputs()["role"])["Role"]
+    assert stack.plan(refresh=True) == {}
+
+    s3.put_object(Bucket=bucket, Key="left", Body=b"over")
+    assert stack.destroy() == {"delete": 16}
+    assert s3.list_buckets()["Buckets"] == []
+    assert iam.list_roles()["Roles"] == [] == iam.list_policies(Scope="Local")["Policies"]

@@ -1,0 +1,126 @@
+"""Registries, topics, budgets and anomaly alerts on the real engine: created, read back, repaired, changed, deleted."""
+
+import json
+
+import pulumi
+import pulumi_aws as aws
+import pytest
+
+from infra.iam import Aws, topic
+from infra.images import lifecycle
+
+pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+
+
+def program(
+    keep=30, usd="100.00", threshold=80, impact="50.0", mutable="IMMUTABLE", frequency="IMMEDIATE", upstream="quay.io"
+):
+    def run():
+        repository = aws.ecr.Repository(
+            "repository",
+            name="ray/workloads",
+            image_tag_mutability=mutable,
+            image_scanning_configuration={"scan_on_push": True},
+            encryption_configurations=[{"encryption_type": "AES256"}],
+        )
+        aws.ecr.LifecyclePolicy("images", repository=repository.name, policy=json.dumps(lifecycle(keep)))
+        aws.ecr.PullThroughCacheRule("quay", ecr_repository_prefix="ray-quay", upstream_registry_url=upstream)
+        alerts = aws.sns.Topic("alerts", name="ray-cost", display_name="Cost of ray")
+        here = Aws("123456789012", "us-west-2")
+        aws.sns.TopicPolicy(
+            "who",
+            arn=alerts.arn,
+            policy=alerts.arn.apply(lambda arn: json.dumps(topic(here, arn, ["budgets.amazonaws.com"]))),
+        )
+        aws.sns.TopicSubscription("mail", topic=alerts.arn, protocol="email", endpoint="ml@example.com")
+        aws.budgets.Budget(
+            "budget",
+            name="ray-everything",
+            budget_type="COST",
+            time_unit="MONTHLY",
+            limit_amount=usd,
+            limit_unit="USD",
+            cost_filters=[{"name": "TagKeyValue", "values": ["user:environment$prod"]}],
+            notifications=[
+                {
+                    "comparison_operator": "GREATER_THAN",
+                    "threshold": percent,
+                    "threshold_type": "PERCENTAGE",
+                    "notification_type": kind,
+                    "subscriber_sns_topic_arns": [alerts.arn],
+                }
+                for kind, percent in (("ACTUAL", threshold), ("FORECASTED", 100))
+            ],
+        )
+        monitor = aws.costexplorer.AnomalyMonitor(
+            "monitor", name="ray", monitor_type="DIMENSIONAL", monitor_dimension="SERVICE"
+        )
+        aws.costexplorer.AnomalySubscription(
+            "subscription",
+            name="ray",
+            frequency=frequency,
+            monitor_arn_lists=[monitor.arn],
+            subscribers=[{"type": "SNS", "address": alerts.arn}],
+            threshold_expression={
+                "dimension": {
+                    "key": "ANOMALY_TOTAL_IMPACT_ABSOLUTE",
+                    "match_options": ["GREATER_THAN_OR_EQUAL"],
+                    "values": [impact],
+                }
+            },
+        )
+        pulumi.export("topic", alerts.arn)
+        pulumi.export("monitor", monitor.arn)
+
+    return run
+
+
+def test_registries_and_budgets_go_through_a_whole_life(account, engine):
+    ecr, sns, budgets, ce = account("ecr"), account("sns"), account("budgets"), account("ce")
+    stack = engine(program())
+    assert stack.up() == {"create": 10}
+    out = stack.outputs()
+    where = {"AccountId": "123456789012", "BudgetName": "ray-everything"}
+
+    assert ecr.describe_repositories()["repositories"][0]["imageTagMutability"] == "IMMUTABLE"
+    assert (
+        len(json.loads(ecr.get_lifecycle_policy(repositoryName="ray/workloads")["lifecyclePolicyText"])["rules"]) == 2
+    )
+    assert budgets.describe_budget(**where)["Budget"]["BudgetLimit"]["Unit"] == "USD"
+    assert len(budgets.describe_notifications_for_budget(**where)["Notifications"]) == 2
+    assert len(sns.list_subscriptions_by_topic(TopicArn=out["topic"])["Subscriptions"]) == 1
+    subscription = ce.get_anomaly_subscriptions()["AnomalySubscriptions"][0]
+    assert subscription["ThresholdExpression"]["Dimensions"]["Values"] == ["50.0"]
+    assert stack.plan(refresh=True) == {}
+
+    ecr.put_image_tag_mutability(repositoryName="ray/workloads", imageTagMutability="MUTABLE")
+    ecr.delete_lifecycle_policy(repositoryName="ray/workloads")
+    sns.set_topic_attributes(TopicArn=out["topic"], AttributeName="DisplayName", AttributeValue="stranger")
+    budgets.update_budget(
+        AccountId="123456789012",
+        NewBudget=budgets.describe_budget(**where)["Budget"] | {"BudgetLimit": {"Amount": "999999", "Unit": "USD"}},
+    )
+    ce.update_anomaly_subscription(SubscriptionArn=subscription["SubscriptionArn"], Frequency="IMMEDIATE", Threshold=9)
+    assert stack.up(refresh=True)["update"] >= 3
+    assert ecr.describe_repositories()["repositories"][0]["imageTagMutability"] == "IMMUTABLE"
+    assert float(budgets.describe_budget(**where)["Budget"]["BudgetLimit"]["Amount"]) == 100
+    assert ecr.get_lifecycle_policy(repositoryName="ray/workloads")
+    assert stack.plan(refresh=True) == {}
+
+    changed = program(keep=10, usd="200.00", threshold=90, impact="75.0", mutable="MUTABLE", upstream="registry.k8s.io")
+    assert stack.plan(changed) == {
+        "repository": "update",
+        "images": "replace",
+        "quay": "replace",
+        "budget": "update",
+        "subscription": "update",
+    }
+    stack.up(changed)
+    assert stack.plan(refresh=True) == {}
+    assert {n["Threshold"] for n in budgets.describe_notifications_for_budget(**where)["Notifications"]} == {90, 100}
+
+    stack.destroy()
+    assert not ecr.describe_repositories()["repositories"]
+    assert not budgets.describe_budgets(AccountId="123456789012").get("Budgets")
+    assert not sns.list_topics()["Topics"]
+    assert not ce.get_anomaly_monitors()["AnomalyMonitors"]
