@@ -26,17 +26,17 @@ def install(api: ApiServer, crds: Sequence[Crd], manager: str, limit_s: float, s
     kind = api.kind(*CRD)
 
     def one(crd: Crd) -> str | None:
+        """What the CRD still lacks."""
         found = live(api, crd)
         if found and found["metadata"].get("deletionTimestamp"):
             waiting.until_gone(api, kind, found, limit_s, say)
         applied = api.apply(kind, crd, manager, force=True)
-        lacking = waiting.until_met(api, kind, applied, [conditions.ESTABLISHED], limit_s, say)[1]
-        return f"CRD {crd['metadata']['name']} still lacks {lacking}" if lacking else None
+        return waiting.until_met(api, kind, applied, [conditions.ESTABLISHED], limit_s, say)[1]
 
     with ThreadPoolExecutor(PARALLEL) as pool:
         late = [reason for reason in pool.map(one, crds) if reason]
     if late:
-        raise UserError(f"after {limit_s:.0f} s {'; '.join(late)}")
+        raise UserError(f"gave up after {limit_s:.0f} s, still waiting for {', '.join(late)}")
 
 
 def delete(api: ApiServer, crd: Mapping[str, Any], propagation: str) -> bool:

@@ -205,7 +205,7 @@ class Objects:
         live, lacking = waiting.until_met(self.api, kind, live, conditions.of(inputs), limit_s, call.say)
         state = outputs(live, manager)
         if lacking:
-            reason = f"{kind.name} {identity} was applied but after {limit_s:.0f} s still lacks {lacking}"
+            reason = f"{kind.name} {identity} was applied but after {limit_s:.0f} s still waits for {lacking}"
             raise ResourceInitError(identity, state, inputs, [reason])
         return identity, state
 

@@ -113,8 +113,12 @@ class Releases:
             previous=previous,
         )
         self._store(pending, manager)
+        kept = {crd["metadata"]["name"] for crd in templates}
+        before = charts.parsed(previous["manifest"]) if previous else []
+        dropped = [crd for crd in before if crd["metadata"]["name"] not in kept]
         try:
             crds.install(self.api, templates, manager, _limit_s(call, inputs), call.say)
+            crds.remove(self.api, dropped, _limit_s(call, inputs), call.say, wait=True)
         except UserError as error:
             self._fail(call, inputs, pending, manager, error)
             raise

@@ -59,10 +59,10 @@ def until_met(
     def lacking() -> str | None:
         now = api.get(kind, metadata.get("namespace"), metadata["name"])
         if now is None:
-            return f"{kind.name} {metadata['name']}, which was deleted meanwhile"
+            return f"{kind.name} {metadata['name']} itself, which was deleted meanwhile"
         seen[0] = now
         missing = [text for condition in wanted if (text := condition.lacking(now))]
-        return "; ".join(missing) or None
+        return f"{'; '.join(missing)} of {kind.name} {metadata['name']}" if missing else None
 
     return (seen[0], until(api, lacking, limit_s, say)) if wanted else (live, None)
 

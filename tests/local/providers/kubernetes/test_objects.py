@@ -208,7 +208,9 @@ def test_what_an_object_waits_for_is_waited_for_and_named(resource):
         return config_map({"phase": "Active"}, annotations=annotations)
 
     item = resource(CONFIG_MAP, "settings")
-    with pytest.raises(ResourceInitError, match=r"after 1 s still lacks jsonpath=.*=Ready \(found Active\)") as failure:
+    with pytest.raises(
+        ResourceInitError, match=r"after 1 s still waits for jsonpath=.*=Ready \(found Active\)"
+    ) as failure:
         item.up(waiting("jsonpath={.data.phase}=Ready", "1"))
     assert failure.value.id == "default/settings", "it exists, so it belongs into the state"
     assert item.up(waiting("jsonpath={.data.phase}=Active", "30")) == "create"

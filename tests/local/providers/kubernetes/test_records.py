@@ -7,8 +7,6 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from local.providers.kubernetes import charts, records, release
 from local.providers.kubernetes.config import Settings
@@ -40,9 +38,8 @@ def test_a_record_is_the_secret_that_helm_looks_for():
     assert records.from_secret(secret) == record(3) | {"info": content["info"]}
 
 
-@settings(deadline=None, max_examples=30)
-@given(st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists)))
-def test_every_value_survives_the_encoding(values):
+def test_every_value_survives_the_encoding():
+    values = {"": None, "ü\n\x00": [True, 1, 1.5, [], {"a": {}}], "long": "x" * 100_000}
     assert records.decode(records.encode({"config": values})) == {"config": values}
 
 

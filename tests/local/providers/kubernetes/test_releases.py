@@ -133,6 +133,19 @@ def test_a_release_that_stops_half_way_is_recorded_as_failed_and_mended(resource
     assert history(api, "karpenter-crd") == [(1, "failed"), (2, "deployed")]
 
 
+def test_an_upgrade_takes_away_what_the_chart_no_longer_has(resource, live: Live, monkeypatch):
+    shipped = charts.manifests(charts.find("karpenter-crd"))
+    few = {name: text for name, text in shipped.items() if name in ("karpenter.sh_nodeclaims.yaml",)}
+    more = few | {"karpenter.sh_nodeoverlays.yaml": shipped["karpenter.sh_nodeoverlays.yaml"]}
+    item = resource(RELEASE, "karpenter-crd")
+    monkeypatch.setattr(charts, "manifests", lambda chart: more)
+    item.up(release("karpenter-crd"))
+    monkeypatch.setattr(charts, "manifests", lambda chart: few)
+    item.up(release("karpenter-crd", values={"changed": True}))
+    assert live(*CRD, "nodeclaims.karpenter.sh")
+    assert live(*CRD, "nodeoverlays.karpenter.sh") is None
+
+
 def test_karpenters_and_rays_rules_hold_in_the_preview_once_their_charts_are_installed(resource, monkeypatch):
     resource(RELEASE, "karpenter-crd").up(release("karpenter-crd"))
     pool = {
