@@ -32,7 +32,8 @@ def brought_up(console: Console, outcome: "up.Outcome") -> None:
         console.print(_components(by_component(ledger.done)))
         console.print(Text(f"{_counted(ledger.counts())} in {ledger.seconds:.0f} s", style="bold"))
     else:
-        console.print(Text(f"no changes: {len(ledger.done)} resources, {ledger.seconds:.0f} s", style="bold"))
+        count = sum(ledger.counts().values())
+        console.print(Text(f"no changes: {count} resources, {ledger.seconds:.0f} s", style="bold"))
     console.print()
     console.print(outputs(outcome.outputs))
     console.print()

@@ -140,10 +140,11 @@ class Component:
 
 
 def by_component(steps: Iterable[Step]) -> list[Component]:
-    """Finished steps by component, in the order in which the components began."""
+    """Finished steps by component, in the order in which the components began; a refresh's reads are not told."""
     groups: dict[str, list[Step]] = {}
     for step in steps:
-        groups.setdefault(step.component, []).append(step)
+        if step.op != "refresh":
+            groups.setdefault(step.component, []).append(step)
     return [
         Component(
             name,

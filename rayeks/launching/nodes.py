@@ -175,6 +175,8 @@ def _environment(auth: bool) -> dict[str, str]:
         "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', '')}",
         "RAY_USAGE_STATS_ENABLED": "0",
         "PYTHONUNBUFFERED": "1",
+        # Ray runs its workers at the lowest priority, which on a busy machine is none.
+        "RAY_worker_niceness": "0",
         # Ray Train takes one report an interval: with Ray's 2 s, short epochs would wait for it.
         "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
         **(

@@ -64,7 +64,7 @@ def _stand_in(urn: str, path: str, typ: Any, paths: dict[str, str], depth: int) 
             name: _stand_in(urn, f"{path}.{name}", field, paths, depth - 1)
             for name, field in _types.output_type_types(typ).items()
         }
-        return {name: value for name, value in fields.items() if value is not None}
+        return {name: value for name, value in fields.items() if value is not None} or None
     if depth and typing.get_origin(typ) in (list, Sequence):
         first = _stand_in(urn, f"{path}.0", typing.get_args(typ)[0], paths, depth - 1)
         return None if first is None else [first]

@@ -119,6 +119,8 @@ class Account:
         self._guard = threading.Lock()
         self._clients: dict[tuple[str, str], Any] = {}
         self._answers: dict[tuple[str, ...], Future[Answer]] = {}
+        self._silent: dict[tuple[str, str], Unreachable] = {}
+        self._closed = False
 
     def read(self, service: str, operation: str, *, region: str = "", **params: Any) -> Answer:
         """The whole answer of a read-only operation (`describe_vpcs`), all pages of it joined.
@@ -129,6 +131,10 @@ class Account:
         if not operation.startswith(READ_ONLY):
             raise ValueError(f"{service}.{operation} may change something; only {', '.join(READ_ONLY)}… are read")
         where = region or self.region
+        if self._closed:
+            raise Unreadable("stopped before it was asked", "run it again")
+        if (service, where) in self._silent:
+            raise self._silent[service, where]
         key = (service, operation, where, json.dumps(params, sort_keys=True, default=str))
         with self._guard:
             asked = key in self._answers
@@ -137,6 +143,8 @@ class Account:
             try:
                 answer.set_result(self._ask(service, operation, where, params))
             except BaseException as error:
+                if isinstance(error, Unreachable):
+                    self._silent[service, where] = error  # whoever waited in vain once need not wait again
                 answer.set_exception(error)
         return answer.result()
 
@@ -148,6 +156,10 @@ class Account:
             if refused.code in absent:
                 return None
             raise
+
+    def close(self) -> None:
+        """Ask nothing more."""
+        self._closed = True
 
     def endpoint(self, service: str = "ec2") -> str:
         """Where a service's calls go."""

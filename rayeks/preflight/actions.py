@@ -8,22 +8,35 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.iam import Aws
+from rayeks.plan.values import known
 
 
 @dataclass(frozen=True)
 class Need:
-    """Actions on one resource. `arn` is a pattern with {name} and {cluster}; `*` where AWS chooses the id."""
+    """Actions on one resource. `arn` is a pattern with {name} and {cluster}; policies name resources by prefix, so
+    a pattern that ends in `*` is simulated as it stands."""
 
     actions: tuple[str, ...]
     arn: str = "*"
+
+
+ROLES = "arn:{partition}:iam::{account}:role/{cluster}-*"
 
 
 def _need(service: str, operations: str, arn: str = "*") -> Need:
     return Need(tuple(f"{service}:{operation}" for operation in operations.split()), arn)
 
 
+def _ec2(kind: str, operations: str) -> tuple[Need, ...]:
+    """What EC2's own resources need; its Describe actions know no resources."""
+    asked = [name for name in operations.split() if name.startswith("Describe")]
+    done = [name for name in operations.split() if not name.startswith("Describe")]
+    own = f"arn:{{partition}}:ec2:{{region}}:{{account}}:{kind}/*"
+    return _need("ec2", " ".join(asked)), _need("ec2", " ".join([*done, "CreateTags"]), own)
+
+
 def _role(operations: str) -> Need:
-    return _need("iam", operations, "arn:{partition}:iam::{account}:role/{name}")
+    return _need("iam", operations, ROLES)
 
 
 def _eks(operations: str, kind: str = "cluster/{cluster}") -> Need:
@@ -31,80 +44,67 @@ def _eks(operations: str, kind: str = "cluster/{cluster}") -> Need:
 
 
 def _bucket(operations: str) -> Need:
-    return _need("s3", operations, "arn:{partition}:s3:::{name}")
+    return _need("s3", operations, "arn:{partition}:s3:::{cluster}-*")
 
 
-PASS_ROLE = _need("iam", "PassRole", "arn:{partition}:iam::{account}:role/{cluster}-*")
+PASS_ROLE = _need("iam", "PassRole", ROLES)
 SERVICE_ROLE = _need("iam", "CreateServiceLinkedRole", "arn:{partition}:iam::{account}:role/aws-service-role/*")
-QUEUE = "arn:{partition}:sqs:{region}:{account}:{name}"
-RULE = "arn:{partition}:events:{region}:{account}:rule/{name}"
+QUEUE = "arn:{partition}:sqs:{region}:{account}:{cluster}*"
+RULE = "arn:{partition}:events:{region}:{account}:rule/{cluster}-*"
 LOG_GROUP = "arn:{partition}:logs:{region}:{account}:log-group:{name}"
-TOPIC = "arn:{partition}:sns:{region}:{account}:{name}"
-REPOSITORY = "arn:{partition}:ecr:{region}:{account}:repository/{name}"
+TOPIC = "arn:{partition}:sns:{region}:{account}:{cluster}*"
+KEY = "arn:{partition}:kms:{region}:{account}:key/*"
+FILES = "arn:{partition}:elasticfilesystem:{region}:{account}:file-system/*"
+LUSTRE = "arn:{partition}:fsx:{region}:{account}:*/*"
+REPOSITORY = "arn:{partition}:ecr:{region}:{account}:repository/{cluster}/*"
 
 NEEDS: dict[str, tuple[Need, ...]] = {
-    "ec2/vpc:Vpc": (
-        _need("ec2", "CreateVpc ModifyVpcAttribute DescribeVpcs DescribeVpcAttribute DeleteVpc CreateTags"),
+    "ec2/vpc:Vpc": _ec2("vpc", "CreateVpc ModifyVpcAttribute DescribeVpcs DescribeVpcAttribute DeleteVpc"),
+    "ec2/subnet:Subnet": _ec2("subnet", "CreateSubnet ModifySubnetAttribute DescribeSubnets DeleteSubnet"),
+    "ec2/internetGateway:InternetGateway": _ec2(
+        "internet-gateway",
+        "CreateInternetGateway AttachInternetGateway DescribeInternetGateways DetachInternetGateway "
+        "DeleteInternetGateway",
     ),
-    "ec2/subnet:Subnet": (_need("ec2", "CreateSubnet ModifySubnetAttribute DescribeSubnets DeleteSubnet CreateTags"),),
-    "ec2/internetGateway:InternetGateway": (
-        _need(
-            "ec2",
-            "CreateInternetGateway AttachInternetGateway DescribeInternetGateways DetachInternetGateway "
-            "DeleteInternetGateway CreateTags",
-        ),
+    "ec2/eip:Eip": _ec2("elastic-ip", "AllocateAddress DescribeAddresses ReleaseAddress"),
+    "ec2/natGateway:NatGateway": _ec2("natgateway", "CreateNatGateway DescribeNatGateways DeleteNatGateway"),
+    "ec2/routeTable:RouteTable": _ec2("route-table", "CreateRouteTable DescribeRouteTables DeleteRouteTable"),
+    "ec2/route:Route": _ec2("route-table", "CreateRoute DescribeRouteTables DeleteRoute"),
+    "ec2/routeTableAssociation:RouteTableAssociation": _ec2(
+        "route-table", "AssociateRouteTable DescribeRouteTables DisassociateRouteTable"
     ),
-    "ec2/eip:Eip": (_need("ec2", "AllocateAddress DescribeAddresses ReleaseAddress CreateTags"),),
-    "ec2/natGateway:NatGateway": (_need("ec2", "CreateNatGateway DescribeNatGateways DeleteNatGateway CreateTags"),),
-    "ec2/routeTable:RouteTable": (_need("ec2", "CreateRouteTable DescribeRouteTables DeleteRouteTable CreateTags"),),
-    "ec2/route:Route": (_need("ec2", "CreateRoute DescribeRouteTables DeleteRoute"),),
-    "ec2/routeTableAssociation:RouteTableAssociation": (
-        _need("ec2", "AssociateRouteTable DescribeRouteTables DisassociateRouteTable"),
+    "ec2/vpcEndpoint:VpcEndpoint": _ec2(
+        "vpc-endpoint",
+        "CreateVpcEndpoint ModifyVpcEndpoint DescribeVpcEndpoints DescribePrefixLists DeleteVpcEndpoints",
     ),
-    "ec2/vpcEndpoint:VpcEndpoint": (
-        _need(
-            "ec2",
-            "CreateVpcEndpoint ModifyVpcEndpoint DescribeVpcEndpoints DescribePrefixLists DeleteVpcEndpoints "
-            "CreateTags",
-        ),
+    "ec2/securityGroup:SecurityGroup": _ec2(
+        "security-group",
+        "CreateSecurityGroup DescribeSecurityGroups RevokeSecurityGroupEgress DeleteSecurityGroup",
     ),
-    "ec2/securityGroup:SecurityGroup": (
-        _need(
-            "ec2",
-            "CreateSecurityGroup DescribeSecurityGroups RevokeSecurityGroupEgress DeleteSecurityGroup CreateTags",
-        ),
+    "vpc/securityGroupIngressRule:SecurityGroupIngressRule": _ec2(
+        "security-group", "AuthorizeSecurityGroupIngress DescribeSecurityGroupRules RevokeSecurityGroupIngress"
     ),
-    "vpc/securityGroupIngressRule:SecurityGroupIngressRule": (
-        _need("ec2", "AuthorizeSecurityGroupIngress DescribeSecurityGroupRules RevokeSecurityGroupIngress CreateTags"),
+    "vpc/securityGroupEgressRule:SecurityGroupEgressRule": _ec2(
+        "security-group", "AuthorizeSecurityGroupEgress DescribeSecurityGroupRules RevokeSecurityGroupEgress"
     ),
-    "vpc/securityGroupEgressRule:SecurityGroupEgressRule": (
-        _need("ec2", "AuthorizeSecurityGroupEgress DescribeSecurityGroupRules RevokeSecurityGroupEgress CreateTags"),
+    "ec2/securityGroupRule:SecurityGroupRule": _ec2(
+        "security-group",
+        "AuthorizeSecurityGroupIngress AuthorizeSecurityGroupEgress DescribeSecurityGroupRules "
+        "RevokeSecurityGroupIngress RevokeSecurityGroupEgress",
     ),
-    "ec2/securityGroupRule:SecurityGroupRule": (
-        _need(
-            "ec2",
-            "AuthorizeSecurityGroupIngress AuthorizeSecurityGroupEgress DescribeSecurityGroupRules "
-            "RevokeSecurityGroupIngress RevokeSecurityGroupEgress",
-        ),
+    "ec2/launchTemplate:LaunchTemplate": _ec2(
+        "launch-template",
+        "CreateLaunchTemplate CreateLaunchTemplateVersion ModifyLaunchTemplate DescribeLaunchTemplates "
+        "DescribeLaunchTemplateVersions DeleteLaunchTemplate",
     ),
-    "ec2/launchTemplate:LaunchTemplate": (
-        _need(
-            "ec2",
-            "CreateLaunchTemplate CreateLaunchTemplateVersion ModifyLaunchTemplate DescribeLaunchTemplates "
-            "DescribeLaunchTemplateVersions DeleteLaunchTemplate CreateTags",
-        ),
+    "ec2/placementGroup:PlacementGroup": _ec2(
+        "placement-group", "CreatePlacementGroup DescribePlacementGroups DeletePlacementGroup"
     ),
-    "ec2/placementGroup:PlacementGroup": (
-        _need("ec2", "CreatePlacementGroup DescribePlacementGroups DeletePlacementGroup CreateTags"),
+    "ec2/capacityReservation:CapacityReservation": _ec2(
+        "capacity-reservation",
+        "CreateCapacityReservation ModifyCapacityReservation DescribeCapacityReservations CancelCapacityReservation",
     ),
-    "ec2/capacityReservation:CapacityReservation": (
-        _need(
-            "ec2",
-            "CreateCapacityReservation ModifyCapacityReservation DescribeCapacityReservations "
-            "CancelCapacityReservation CreateTags",
-        ),
-    ),
-    "ec2/flowLog:FlowLog": (_need("ec2", "CreateFlowLogs DescribeFlowLogs DeleteFlowLogs CreateTags"), PASS_ROLE),
+    "ec2/flowLog:FlowLog": (*_ec2("vpc-flow-log", "CreateFlowLogs DescribeFlowLogs DeleteFlowLogs"), PASS_ROLE),
     "ec2/tag:Tag": (_need("ec2", "CreateTags DescribeTags DeleteTags"),),
     "iam/role:Role": (_role("CreateRole TagRole GetRole ListInstanceProfilesForRole DeleteRole"),),
     "iam/rolePolicy:RolePolicy": (_role("PutRolePolicy GetRolePolicy ListRolePolicies DeleteRolePolicy"),),
@@ -136,7 +136,7 @@ NEEDS: dict[str, tuple[Need, ...]] = {
     ),
     "eks/cluster:Cluster": (
         _eks("CreateCluster DescribeCluster UpdateClusterConfig UpdateClusterVersion DescribeUpdate DeleteCluster"),
-        _need("kms", "CreateGrant DescribeKey"),
+        _need("kms", "CreateGrant DescribeKey", KEY),
         PASS_ROLE,
         SERVICE_ROLE,
     ),
@@ -173,9 +173,9 @@ NEEDS: dict[str, tuple[Need, ...]] = {
     "sqs/queue:Queue": (
         _need("sqs", "CreateQueue TagQueue GetQueueAttributes SetQueueAttributes ListQueueTags DeleteQueue", QUEUE),
     ),
-    "sqs/queuePolicy:QueuePolicy": (_need("sqs", "SetQueueAttributes GetQueueAttributes"),),
+    "sqs/queuePolicy:QueuePolicy": (_need("sqs", "SetQueueAttributes GetQueueAttributes", QUEUE),),
     "cloudwatch/eventRule:EventRule": (_need("events", "PutRule TagResource DescribeRule DeleteRule", RULE),),
-    "cloudwatch/eventTarget:EventTarget": (_need("events", "PutTargets ListTargetsByRule RemoveTargets"),),
+    "cloudwatch/eventTarget:EventTarget": (_need("events", "PutTargets ListTargetsByRule RemoveTargets", RULE),),
     "cloudwatch/logGroup:LogGroup": (
         _need("logs", "CreateLogGroup PutRetentionPolicy TagResource ListTagsForResource DeleteLogGroup", LOG_GROUP),
         _need("logs", "DescribeLogGroups"),
@@ -183,11 +183,16 @@ NEEDS: dict[str, tuple[Need, ...]] = {
     "kms/key:Key": (
         _need(
             "kms",
-            "CreateKey PutKeyPolicy EnableKeyRotation TagResource DescribeKey GetKeyPolicy GetKeyRotationStatus "
+            "PutKeyPolicy EnableKeyRotation TagResource DescribeKey GetKeyPolicy GetKeyRotationStatus "
             "ListResourceTags ScheduleKeyDeletion",
+            KEY,
         ),
+        _need("kms", "CreateKey"),
     ),
-    "kms/alias:Alias": (_need("kms", "CreateAlias ListAliases UpdateAlias DeleteAlias"),),
+    "kms/alias:Alias": (
+        _need("kms", "CreateAlias UpdateAlias DeleteAlias", "arn:{partition}:kms:{region}:{account}:{name}"),
+        _need("kms", "ListAliases"),
+    ),
     "s3/bucket:Bucket": (
         _bucket("CreateBucket ListBucket GetBucketLocation PutBucketTagging GetBucketTagging DeleteBucket"),
     ),
@@ -210,27 +215,31 @@ NEEDS: dict[str, tuple[Need, ...]] = {
             "elasticfilesystem",
             "CreateFileSystem TagResource DescribeFileSystems PutLifecycleConfiguration "
             "DescribeLifecycleConfiguration UpdateFileSystem DeleteFileSystem",
+            FILES,
         ),
         SERVICE_ROLE,
     ),
     "efs/mountTarget:MountTarget": (
-        _need("elasticfilesystem", "CreateMountTarget DescribeMountTargets DeleteMountTarget"),
+        _need("elasticfilesystem", "CreateMountTarget DescribeMountTargets DeleteMountTarget", FILES),
         _need("ec2", "CreateNetworkInterface DescribeNetworkInterfaces DeleteNetworkInterface DescribeSubnets"),
     ),
     "efs/accessPoint:AccessPoint": (
-        _need("elasticfilesystem", "CreateAccessPoint TagResource DescribeAccessPoints DeleteAccessPoint"),
+        _need("elasticfilesystem", "CreateAccessPoint TagResource DescribeAccessPoints DeleteAccessPoint", FILES),
     ),
-    "efs/backupPolicy:BackupPolicy": (_need("elasticfilesystem", "PutBackupPolicy DescribeBackupPolicy"),),
+    "efs/backupPolicy:BackupPolicy": (_need("elasticfilesystem", "PutBackupPolicy DescribeBackupPolicy", FILES),),
     "fsx/lustreFileSystem:LustreFileSystem": (
-        _need("fsx", "CreateFileSystem TagResource DescribeFileSystems UpdateFileSystem DeleteFileSystem"),
+        _need("fsx", "CreateFileSystem TagResource UpdateFileSystem DeleteFileSystem", LUSTRE),
+        _need("fsx", "DescribeFileSystems"),
         SERVICE_ROLE,
     ),
     "fsx/dataRepositoryAssociation:DataRepositoryAssociation": (
         _need(
             "fsx",
-            "CreateDataRepositoryAssociation DescribeDataRepositoryAssociations UpdateDataRepositoryAssociation "
-            "DeleteDataRepositoryAssociation TagResource",
+            "CreateDataRepositoryAssociation UpdateDataRepositoryAssociation DeleteDataRepositoryAssociation "
+            "TagResource",
+            LUSTRE,
         ),
+        _need("fsx", "DescribeDataRepositoryAssociations"),
         # FSx reaches the bucket through a linked role of its own, which it makes and fills as the caller.
         _need(
             "iam",
@@ -247,7 +256,7 @@ NEEDS: dict[str, tuple[Need, ...]] = {
         ),
     ),
     "ecr/lifecyclePolicy:LifecyclePolicy": (
-        _need("ecr", "PutLifecyclePolicy GetLifecyclePolicy DeleteLifecyclePolicy"),
+        _need("ecr", "PutLifecyclePolicy GetLifecyclePolicy DeleteLifecyclePolicy", REPOSITORY),
     ),
     "ecr/pullThroughCacheRule:PullThroughCacheRule": (
         _need("ecr", "CreatePullThroughCacheRule DescribePullThroughCacheRules DeletePullThroughCacheRule"),
@@ -256,9 +265,13 @@ NEEDS: dict[str, tuple[Need, ...]] = {
     "sns/topic:Topic": (
         _need("sns", "CreateTopic TagResource GetTopicAttributes SetTopicAttributes DeleteTopic", TOPIC),
     ),
-    "sns/topicPolicy:TopicPolicy": (_need("sns", "SetTopicAttributes GetTopicAttributes"),),
-    "sns/topicSubscription:TopicSubscription": (_need("sns", "Subscribe GetSubscriptionAttributes Unsubscribe"),),
-    "budgets/budget:Budget": (_need("budgets", "ModifyBudget ViewBudget TagResource"),),
+    "sns/topicPolicy:TopicPolicy": (_need("sns", "SetTopicAttributes GetTopicAttributes", TOPIC),),
+    "sns/topicSubscription:TopicSubscription": (
+        _need("sns", "Subscribe GetSubscriptionAttributes Unsubscribe", TOPIC),
+    ),
+    "budgets/budget:Budget": (
+        _need("budgets", "ModifyBudget ViewBudget TagResource", "arn:{partition}:budgets::{account}:budget/{name}"),
+    ),
     "costexplorer/anomalyMonitor:AnomalyMonitor": (
         _need("ce", "CreateAnomalyMonitor GetAnomalyMonitors DeleteAnomalyMonitor TagResource"),
     ),
@@ -273,7 +286,11 @@ NEEDS: dict[str, tuple[Need, ...]] = {
         _need("cur", "PutReportDefinition"),
     ),
     "secretsmanager/secret:Secret": (
-        _need("secretsmanager", "CreateSecret TagResource DescribeSecret GetResourcePolicy DeleteSecret"),
+        _need(
+            "secretsmanager",
+            "CreateSecret TagResource DescribeSecret GetResourcePolicy DeleteSecret",
+            "arn:{partition}:secretsmanager:{region}:{account}:secret:{name}*",
+        ),
     ),
 }
 """Resource type without its `aws:` → what it needs."""
@@ -283,7 +300,8 @@ def needs(types: Iterable[tuple[str, Mapping[str, Any]]], aws: Aws, cluster: str
     """ARN → the actions that are needed on it, for resources given as (type, inputs)."""
     found: dict[str, set[str]] = {}
     for kind, inputs in types:
-        name = next((inputs[key] for key in ("name", "bucket", "role") if isinstance(inputs.get(key), str)), "*")
+        given = inputs.get("name")
+        name = given if isinstance(given, str) and known(given) else "*"
         for need in NEEDS.get(kind.removeprefix("aws:"), ()):
             arn = need.arn.format(
                 partition=aws.partition, region=aws.region, account=aws.account, name=name, cluster=cluster

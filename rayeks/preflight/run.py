@@ -87,6 +87,7 @@ def _run(stack: Stack, account: Account, wanted: Sequence[Check], say: Say) -> l
             worst = max((finding.status for finding in found[check.name]), key=lambda status: status.rank)
             say(f"  {count}/{len(wanted)} {check.name}: {worst}")
     finally:
+        account.close()
         pool.shutdown(wait=False, cancel_futures=True)
     return [finding for check in wanted for finding in found[check.name]]
 
