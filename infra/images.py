@@ -25,6 +25,9 @@ class Images(pulumi.ComponentResource):
     def __init__(self, name: str, settings: Settings, *, aws: Aws, opts: ResourceOptions) -> None:
         super().__init__("rayeks:infra:Images", name, None, opts)
         child = ResourceOptions(parent=self)
+        # These have no name of their own to be made under: the new one would be refused, or the old one's end would
+        # take it along.
+        alone = ResourceOptions(parent=self, delete_before_replace=True)
         for path in settings.repositories:
             full = f"{name}/{path}"
             repository = ecr.Repository(
@@ -37,14 +40,14 @@ class Images(pulumi.ComponentResource):
                 opts=child,
             )
             ecr.LifecyclePolicy(
-                full, repository=repository.name, policy=json.dumps(lifecycle(settings.keep_images)), opts=child
+                full, repository=repository.name, policy=json.dumps(lifecycle(settings.keep_images)), opts=alone
             )
         for upstream in settings.pull_through:
             ecr.PullThroughCacheRule(
                 f"{name}-{upstream}",
                 ecr_repository_prefix=f"{name}-{upstream}",
                 upstream_registry_url=UPSTREAMS[upstream],
-                opts=child,
+                opts=alone,
             )
         self.registry = Output.from_input(registry(aws))
         self.register_outputs({"registry": self.registry})

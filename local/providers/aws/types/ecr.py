@@ -77,7 +77,6 @@ LIFECYCLE_POLICY = Resource(
     delete=(Call("DeleteLifecyclePolicy", {"repositoryName": "{id}"}),),
     replaces=words("repository policy"),
     documents=words("policy"),
-    delete_before_replace=True,
     shown=_same_text,
 )
 

@@ -16,6 +16,7 @@ def program(
     keep=30, usd="100.00", threshold=80, impact="50.0", mutable="IMMUTABLE", frequency="IMMEDIATE", upstream="quay.io"
 ):
     def run():
+        alone = pulumi.ResourceOptions(delete_before_replace=True)
         repository = aws.ecr.Repository(
             "repository",
             name="ray/workloads",
@@ -23,8 +24,10 @@ def program(
             image_scanning_configuration={"scan_on_push": True},
             encryption_configurations=[{"encryption_type": "AES256"}],
         )
-        aws.ecr.LifecyclePolicy("images", repository=repository.name, policy=json.dumps(lifecycle(keep)))
-        aws.ecr.PullThroughCacheRule("quay", ecr_repository_prefix="ray-quay", upstream_registry_url=upstream)
+        aws.ecr.LifecyclePolicy("images", repository=repository.name, policy=json.dumps(lifecycle(keep)), opts=alone)
+        aws.ecr.PullThroughCacheRule(
+            "quay", ecr_repository_prefix="ray-quay", upstream_registry_url=upstream, opts=alone
+        )
         alerts = aws.sns.Topic("alerts", name="ray-cost", display_name="Cost of ray")
         here = Aws("123456789012", "us-west-2")
         aws.sns.TopicPolicy(
