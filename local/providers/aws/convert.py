@@ -11,7 +11,7 @@ from local.providers.wire import UNKNOWN
 from rayeks.errors import UserError
 
 Shape = Any  # botocore.model.Shape, whose subclasses differ in their attributes
-Names = Mapping[str, str]  # dotted property path -> AWS's member at that level, where they differ
+Names = Mapping[str, str]  # dotted property path, or `*.name` anywhere -> AWS's member at that level, where they differ
 TAG_KEYS = ("Key", "TagKey", "key")
 
 
@@ -22,8 +22,22 @@ def _members(shape: Shape) -> dict[str, str]:
 
 def member_of(path: str, shape: Shape, names: Names) -> str | None:
     """The member of `shape` that the property at the dotted `path` means, if it has one."""
-    wanted = names.get(path, path.rsplit(".", 1)[-1])
-    return _members(shape).get(wanted.lower())
+    return _members(shape).get(_spelled(path, names).lower())
+
+
+def _spelled(path: str, names: Names) -> str:
+    last = path.rsplit(".", 1)[-1]
+    return names.get(path) or names.get(f"*.{last}") or last
+
+
+def to_params(values: Mapping[str, Any], shape: Shape, names: Names, within: str | None) -> dict[str, Any]:
+    """The properties as parameters of a call: at the top, and in the structure `within` what has no place there."""
+    top = to_members(values, shape, names)
+    if within is None:
+        return top
+    rest = {name: value for name, value in values.items() if member_of(name, shape, names) is None}
+    inner = to_members(rest, shape.members[within], names)
+    return {**top, within: inner} if inner else top
 
 
 def to_members(values: Mapping[str, Any], shape: Shape, names: Names, path: str = "") -> dict[str, Any]:
@@ -113,7 +127,7 @@ def to_properties(raw: Mapping[str, Any], fields: Mapping[str, Field], names: Na
     found: dict[str, Any] = {}
     for name, field in fields.items():
         here = f"{path}.{name}" if path else name
-        key = lower.get(names.get(here, name).lower())
+        key = lower.get(_spelled(here, names).lower())
         if key is not None and raw[key] is not None:
             value = _property(raw[key], field.kind, names, here)
             if value is not None:
@@ -140,6 +154,8 @@ def _property(value: Any, kind: Kind, names: Names, path: str) -> Any:
 
 
 def _scalar(value: Any, kind: str) -> Any:
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
     if kind == "string":
         if isinstance(value, datetime.datetime):
             return value.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

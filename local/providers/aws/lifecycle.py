@@ -1,13 +1,14 @@
 """Create, read, update and delete of any resource type, by its row alone."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from local.providers.aws import state, tags
 from local.providers.aws.convert import member_of, tag_map
 from local.providers.aws.diff import differences
 from local.providers.aws.operation import Operation, StoppedError
-from local.providers.aws.resource import PLACEHOLDER, Call, Change
+from local.providers.aws.resource import PLACEHOLDER, Call, Change, Resource
 from local.providers.wire import ResourceInitError
 from rayeks.errors import UserError
 
@@ -72,7 +73,7 @@ def _create(operation: Operation) -> Any:
     if not isinstance(step, Call):
         return step(operation)
     if resource.tagging is not None and resource.tagging.create and operation.inputs.get("tagsAll"):
-        step = Call(step.operation, {**resource.tagging.create, **step.params}, step.result, step.service)
+        step = replace(step, params={**resource.tagging.create, **step.params})
     values = {name: value for name, value in operation.inputs.items() if name not in state.META}
     return operation.run(step, values)
 
@@ -139,10 +140,17 @@ def consumed(operation: Operation) -> frozenset[str]:
     step = operation.resource.create
     if not isinstance(step, Call):
         return operation.resource.consumes
-    service = step.service or operation.resource.service
-    shape = operation.cloud.model(service, step.operation).input_shape
-    matched = {name for name in operation.schema.inputs if shape and member_of(name, shape, operation.resource.names)}
-    return frozenset(matched | set(placeholders(step.params)))
+    return frozenset(taken(step, operation.schema.inputs, operation.cloud.model, operation.resource))
+
+
+def taken(step: Call, inputs: Iterable[str], model: Callable[[str, str], Any], resource: Resource) -> set[str]:
+    """Those of `inputs` that a call has a place for."""
+    shape = model(resource.service, step.operation).input_shape
+    shapes = [shape] if shape is not None else []
+    if step.within is not None and shape is not None:
+        shapes.append(shape.members[step.within])
+    matched = {name for name in inputs if any(member_of(name, each, resource.names) for each in shapes)}
+    return matched | set(placeholders(step.params))
 
 
 def placeholders(template: Any) -> Iterable[str]:

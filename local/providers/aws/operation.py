@@ -13,7 +13,7 @@ import jmespath
 
 from local.providers.aws import schema
 from local.providers.aws.cloud import AwsError, Cloud
-from local.providers.aws.convert import fit, to_members
+from local.providers.aws.convert import fit, to_params
 from local.providers.aws.resource import ABSENT, Call, Resource, Step, fill, parse_id
 from rayeks.errors import UserError
 
@@ -108,9 +108,9 @@ class Operation:
             return self.resource.cleared.get(name)
         return self.inputs.get(name)
 
-    def call(self, operation: str, params: Mapping[str, Any], *, service: str | None = None) -> dict[str, Any]:
+    def call(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """One API call with its parameters fitted to AWS's types. Raises AwsError."""
-        service = service or self.resource.service
+        service = self.resource.service
         shape = self.cloud.model(service, operation).input_shape
         return self.cloud.call(service, operation, fit(params, shape) if shape else {}, self.region)
 
@@ -118,12 +118,12 @@ class Operation:
         """A step of a row; `values` are properties to pass under the names of the call's own members."""
         if not isinstance(step, Call):
             return step(self)
-        service = step.service or self.resource.service
-        shape = self.cloud.model(service, step.operation).input_shape
-        params = to_members(values, shape, self.resource.names) if values and shape else {}
+        shape = self.cloud.model(self.resource.service, step.operation).input_shape
+        params = to_params(values, shape, self.resource.names, step.within) if values and shape else {}
         filled = fill(step.params, self.scope)
-        params.update({} if filled is ABSENT else filled)
-        return _query(step.result).search(self.call(step.operation, params, service=service))
+        for name, value in ({} if filled is ABSENT else filled).items():
+            params[name] = {**params[name], **value} if name == step.within and name in params else value
+        return _query(step.result).search(self.call(step.operation, params))
 
     def read(self) -> bool:
         """Ask AWS what the resource is now, into `raw`; False where it does not exist."""

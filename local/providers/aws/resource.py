@@ -23,12 +23,15 @@ MINUTES = 60.0
 
 @dataclass(frozen=True)
 class Call:
-    """One API operation: its parameters as a template, and where in the answer (JMESPath) the thing lies."""
+    """One API operation: its parameters as a template, and where in the answer (JMESPath) the thing lies.
+
+    `within` is the structure among its parameters that takes the properties that have no member at the top.
+    """
 
     operation: str
     params: Mapping[str, Any] = field(default_factory=dict)
     result: str = "@"
-    service: str | None = None
+    within: str | None = None
 
 
 Step = Call | Callable[["Operation"], Any]

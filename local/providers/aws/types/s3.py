@@ -1,9 +1,8 @@
 """S3: buckets, and the settings of a bucket that are resources of their own."""
 
-from collections.abc import Callable
 from typing import Any
 
-from local.providers.aws.convert import to_members, words
+from local.providers.aws.convert import words
 from local.providers.aws.operation import Operation
 from local.providers.aws.resource import MINUTES, Call, Change, Naming, Resource, Step, Tagging
 
@@ -83,28 +82,9 @@ BUCKET = Resource(
 )
 
 
-def _put(verb: str, member: str, *properties: str, within: str = "") -> Callable[[Operation], Any]:
-    """A step that sends `properties` inside the call's one structure, or a property's own fields (`within`)."""
-
-    def put(operation: Operation) -> Any:
-        shape = operation.cloud.model("s3", verb).input_shape.members[member]
-        inputs = operation.inputs
-        if within:
-            body = to_members(inputs[within], shape, {})
-        else:
-            body = to_members({name: inputs[name] for name in properties if name in inputs}, shape, {})
-        params: dict[str, Any] = {"Bucket": inputs["bucket"], member: body}
-        for name in ("expectedBucketOwner", "transitionDefaultMinimumObjectSize", "mfa"):
-            if inputs.get(name):
-                params[name[0].upper() + name[1:] if name != "mfa" else "MFA"] = inputs[name]
-        return operation.call(verb, params) and {}
-
-    return put
-
-
 def _setting(
     name: str,
-    put: Callable[[Operation], Any],
+    put: Step,
     read: Step,
     delete: Step,
     properties: str,
@@ -146,11 +126,12 @@ def _suspend(operation: Operation) -> None:
         operation.call("PutBucketVersioning", params)
 
 
-def _put_versioning(operation: Operation) -> dict[str, Any]:
+def _put_versioning(operation: Operation) -> None:
     """S3 has no call that says Disabled: it is what a bucket is before it is ever versioned."""
     if operation.inputs["versioningConfiguration"]["status"] != "Disabled":
-        _put("PutBucketVersioning", "VersioningConfiguration", within="versioningConfiguration")(operation)
-    return {}
+        names = words("versioningConfiguration mfa expectedBucketOwner")
+        step = Call("PutBucketVersioning", {"Bucket": "{bucket}"})
+        operation.run(step, {name: operation.inputs.get(name) for name in names})
 
 
 def _lifecycle_defaults(shown: dict[str, Any], operation: Operation) -> None:
@@ -171,7 +152,7 @@ BUCKET_SETTINGS = (
     ),
     _setting(
         "ServerSideEncryptionConfiguration",
-        _put("PutBucketEncryption", "ServerSideEncryptionConfiguration", "rules"),
+        Call("PutBucketEncryption", {"Bucket": "{bucket}"}, within="ServerSideEncryptionConfiguration"),
         Call("GetBucketEncryption", {"Bucket": "{id}"}, "ServerSideEncryptionConfiguration"),
         Call("DeleteBucketEncryption", {"Bucket": "{id}"}),
         "rules",
@@ -181,14 +162,7 @@ BUCKET_SETTINGS = (
     ),
     _setting(
         "PublicAccessBlock",
-        _put(
-            "PutPublicAccessBlock",
-            "PublicAccessBlockConfiguration",
-            "blockPublicAcls",
-            "blockPublicPolicy",
-            "ignorePublicAcls",
-            "restrictPublicBuckets",
-        ),
+        Call("PutPublicAccessBlock", {"Bucket": "{bucket}"}, within="PublicAccessBlockConfiguration"),
         Call("GetPublicAccessBlock", {"Bucket": "{id}"}, "PublicAccessBlockConfiguration"),
         Call("DeletePublicAccessBlock", {"Bucket": "{id}"}),
         "blockPublicAcls blockPublicPolicy ignorePublicAcls restrictPublicBuckets",
@@ -202,9 +176,7 @@ BUCKET_SETTINGS = (
     ),
     _setting(
         "Policy",
-        lambda operation: operation.run(
-            Call("PutBucketPolicy", {"Bucket": "{bucket}", "Policy": "{policy}"}, "{x: x}")
-        ),
+        Call("PutBucketPolicy", {"Bucket": "{bucket}"}),
         Call("GetBucketPolicy", {"Bucket": "{id}"}, "{policy: Policy}"),
         Call("DeleteBucketPolicy", {"Bucket": "{id}"}),
         "policy",
@@ -212,7 +184,7 @@ BUCKET_SETTINGS = (
     ),
     _setting(
         "LifecycleConfiguration",
-        _put("PutBucketLifecycleConfiguration", "LifecycleConfiguration", "rules"),
+        Call("PutBucketLifecycleConfiguration", {"Bucket": "{bucket}"}, within="LifecycleConfiguration"),
         Call("GetBucketLifecycleConfiguration", {"Bucket": "{id}"}),
         Call("DeleteBucketLifecycle", {"Bucket": "{id}"}),
         "rules transitionDefaultMinimumObjectSize",
@@ -220,24 +192,17 @@ BUCKET_SETTINGS = (
         kept=words("expectedBucketOwner"),
         computed=words("transitionDefaultMinimumObjectSize rules.prefix rules.filter"),
         unordered=words("rules rules.transitions rules.noncurrentVersionTransitions"),
+        cleared={"rules": []},
         shown=_lifecycle_defaults,
         timeouts={"create": 3 * MINUTES, "update": 3 * MINUTES},
     ),
     _setting(
         "OwnershipControls",
-        lambda operation: (
-            operation.call(
-                "PutBucketOwnershipControls",
-                {
-                    "Bucket": operation.inputs["bucket"],
-                    "OwnershipControls": {"Rules": [{"ObjectOwnership": operation.inputs["rule"]["objectOwnership"]}]},
-                },
-            )
-            and {}
-        ),
-        Call("GetBucketOwnershipControls", {"Bucket": "{id}"}, "OwnershipControls.{rule: Rules[0]}"),
+        Call("PutBucketOwnershipControls", {"Bucket": "{bucket}"}, within="OwnershipControls"),
+        Call("GetBucketOwnershipControls", {"Bucket": "{id}"}, "OwnershipControls"),
         Call("DeleteBucketOwnershipControls", {"Bucket": "{id}"}),
         "rule",
+        names={"rule": "Rules"},
     ),
 )
 
