@@ -38,9 +38,9 @@ def pair(planned):
     return plan, {"resources": entries}
 
 
-def changed(deployment, urn=QUEUE, **values):
+def changed(deployment, which=QUEUE, /, **values):
     result = copy.deepcopy(deployment)
-    next(entry for entry in result["resources"] if entry["urn"] == urn).update(values)
+    next(entry for entry in result["resources"] if entry["urn"] == which).update(values)
     return result
 
 
