@@ -101,7 +101,7 @@ class Cluster(pulumi.ComponentResource):
         vpc.SecurityGroupIngressRule(
             f"{name}-load-balancer",
             security_group_id=self.security_group_id,
-            description="From the stack's load balancers",
+            description="From load balancers of the stack",
             referenced_security_group_id=network.load_balancer_group,
             ip_protocol="-1",
             opts=child,

@@ -47,7 +47,7 @@ class Files(pulumi.ComponentResource):
             backup_policy={"status": "ENABLED" if settings.backups else "DISABLED"},
             opts=child,
         )
-        group = _group(name, "efs", "NFS from the VPC", network, [(2049, 2049)], child)
+        group, _ = _group(name, "efs", "NFS from the VPC", network, [(2049, 2049)], child)
         self.id = system.id
         self.mounted = [
             efs.MountTarget(
@@ -95,7 +95,7 @@ class Scratch(pulumi.ComponentResource):
     ) -> None:
         super().__init__("rayeks:infra:Scratch", name, None, opts)
         child = ResourceOptions(parent=self)
-        group = _group(name, "lustre", "Lustre from the VPC", network, LUSTRE_PORTS, child)
+        group, open_ports = _group(name, "lustre", "Lustre from the VPC", network, LUSTRE_PORTS, child)
         system = fsx.LustreFileSystem(
             name,
             deployment_type="PERSISTENT_2",
@@ -114,7 +114,8 @@ class Scratch(pulumi.ComponentResource):
             automatic_backup_retention_days=0 if settings.links else 7,
             skip_final_backup=bool(settings.links) or not settings.keep,
             tags={"Name": name},
-            opts=ResourceOptions(parent=self, protect=settings.keep),
+            # AWS refuses a file system whose groups do not let Lustre through yet.
+            opts=ResourceOptions(parent=self, protect=settings.keep, depends_on=open_ports),
         )
         for index, link in enumerate(settings.links):
             events = ["NEW", "CHANGED", "DELETED"]
@@ -139,8 +140,8 @@ def _group(
     network: Network,
     ports: tuple[tuple[int, int], ...] | list[tuple[int, int]],
     opts: ResourceOptions,
-) -> ec2.SecurityGroup:
-    """A security group that lets the VPC in on the given ports; Lustre's servers also talk to each other."""
+) -> tuple[ec2.SecurityGroup, list[pulumi.Resource]]:
+    """A security group that lets the VPC in on the given ports, and the rules that make it do so."""
     group = ec2.SecurityGroup(
         f"{name}-{purpose}",
         name=f"{name}-{purpose}",
@@ -149,7 +150,7 @@ def _group(
         tags={"Name": f"{name}-{purpose}"},
         opts=opts,
     )
-    for low, high in ports:
+    rules: list[pulumi.Resource] = [
         vpc.SecurityGroupIngressRule(
             f"{name}-{purpose}-{low}",
             security_group_id=group.id,
@@ -160,7 +161,9 @@ def _group(
             to_port=high,
             opts=opts,
         )
-    vpc.SecurityGroupEgressRule(
+        for low, high in ports
+    ]
+    out = vpc.SecurityGroupEgressRule(
         f"{name}-{purpose}",
         security_group_id=group.id,
         description="To the VPC",
@@ -168,4 +171,4 @@ def _group(
         ip_protocol="-1",
         opts=opts,
     )
-    return group
+    return group, [*rules, out]
