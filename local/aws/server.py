@@ -15,6 +15,7 @@ from werkzeug.serving import make_server
 # Read by moto while it is imported.
 os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 os.environ.setdefault("MOTO_ACCOUNT_ID", "123456789012")
+os.environ["MOTO_ENABLE_AMI_VALIDATION"] = os.environ["MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION"] = "true"
 
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,

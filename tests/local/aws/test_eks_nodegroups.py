@@ -52,9 +52,14 @@ def test_arm_instances_get_the_arm_image(aws) -> None:
     assert aws.nodes(instanceTypes=["m7g.large"])["amiType"] == "AL2023_ARM_64_STANDARD"
 
 
+def image(aws) -> str:
+    name = "/aws/service/eks/optimized-ami/1.35/amazon-linux-2023/x86_64/standard/recommended/image_id"
+    return aws("ssm").get_parameter(Name=name)["Parameter"]["Value"]
+
+
 def test_an_image_in_the_template_makes_the_type_custom_and_the_version_its_own(aws) -> None:
     aws.cluster()
-    made = aws.nodes(launchTemplate=template(aws, ImageId="ami-1", InstanceType="m7i.large"))
+    made = aws.nodes(launchTemplate=template(aws, ImageId=image(aws), InstanceType="m7i.large"))
     assert made["amiType"] == "CUSTOM"
     assert "instanceTypes" not in made
     assert "releaseVersion" not in made
@@ -177,3 +182,84 @@ def test_node_groups_are_tagged_by_their_arn(aws) -> None:
     aws("eks").tag_resource(resourceArn=arn, tags={"b": "2"})
     aws("eks").untag_resource(resourceArn=arn, tagKeys=["a"])
     assert aws("eks").list_tags_for_resource(resourceArn=arn)["tags"] == {"b": "2"}
+
+
+def instances(aws, **filters: str) -> list[dict]:
+    wanted = [{"Name": name.replace("_", "-"), "Values": [value]} for name, value in filters.items()]
+    wanted.append({"Name": "instance-state-name", "Values": ["running", "pending"]})
+    found = aws("ec2").describe_instances(Filters=wanted)["Reservations"]
+    return [instance for reservation in found for instance in reservation["Instances"]]
+
+
+def test_a_group_has_its_machines_and_they_hold_what_they_use(aws) -> None:
+    ec2 = aws("ec2")
+    about = aws.cluster()["resourcesVpcConfig"]
+    group = ec2.create_security_group(GroupName="nodes", Description="n", VpcId=about["vpcId"])["GroupId"]
+    ec2.create_placement_group(GroupName="train", Strategy="cluster")
+    made = aws.nodes(
+        capacityType="SPOT",
+        instanceTypes=["g6.xlarge"],
+        amiType="AL2023_x86_64_NVIDIA",
+        launchTemplate=template(
+            aws,
+            SecurityGroupIds=[group],
+            Placement={"GroupName": "train"},
+            BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 200, "Encrypted": True}}],
+            TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "team", "Value": "ray"}]}],
+        ),
+    )
+    found = instances(aws)
+    assert len(found) == 2
+    assert {item["InstanceType"] for item in found} == {"g6.xlarge"}
+    assert {item["InstanceLifecycle"] for item in found} == {"spot"}
+    assert len({item["SubnetId"] for item in found}) == 2
+    tags = {tag["Key"]: tag["Value"] for tag in found[0]["Tags"]}
+    assert tags["team"] == "ray"
+    assert tags["eks:nodegroup-name"] == "cpu"
+    assert tags["kubernetes.io/cluster/ray"] == "owned"
+    name = ec2.describe_images(ImageIds=[found[0]["ImageId"]])["Images"][0]["Name"]
+    assert name.startswith("amazon-eks-node-al2023-x86_64-nvidia-1.35-")
+    scaling = aws("autoscaling").describe_auto_scaling_groups(
+        AutoScalingGroupNames=[made["resources"]["autoScalingGroups"][0]["name"]]
+    )["AutoScalingGroups"][0]
+    assert {item["InstanceId"] for item in scaling["Instances"]} == {item["InstanceId"] for item in found}
+    with aws.refused("DependencyViolation"):
+        ec2.delete_security_group(GroupId=group)
+    with aws.refused("InvalidPlacementGroup.InUse"):
+        ec2.delete_placement_group(GroupName="train")
+    aws("eks").delete_nodegroup(clusterName="ray", nodegroupName="cpu")
+    assert instances(aws) == []
+    assert ec2.describe_volumes()["Volumes"] == []
+    ec2.delete_security_group(GroupId=group)
+    ec2.delete_placement_group(GroupName="train")
+    assert aws("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"] == []
+
+
+def test_machines_follow_the_wanted_size_and_are_replaced_by_an_update(aws) -> None:
+    aws.cluster()
+    aws.nodes()
+    first = {item["InstanceId"] for item in instances(aws)}
+    for size in (3, 1):
+        aws("eks").update_nodegroup_config(
+            clusterName="ray", nodegroupName="cpu", scalingConfig={"minSize": 1, "desiredSize": size, "maxSize": 3}
+        )
+        assert len(instances(aws)) == size
+    aws("eks").update_nodegroup_version(clusterName="ray", nodegroupName="cpu", releaseVersion="1.35.3-20261022")
+    after = {item["InstanceId"] for item in instances(aws)}
+    assert len(after) == 1
+    assert not after & first
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"ImageId": "ami-0123456789abcdef0", "InstanceType": "m7i.large"},
+        {"SecurityGroupIds": ["sg-0123456789abcdef0"]},
+        {"Placement": {"GroupName": "none"}},
+    ],
+)
+def test_a_template_that_could_not_launch_is_refused(aws, data: dict) -> None:
+    aws.cluster()
+    with aws.refused("InvalidRequestException"):
+        aws.nodes(launchTemplate=template(aws, **data))
+    assert aws("eks").list_nodegroups(clusterName="ray")["nodegroups"] == []

@@ -30,7 +30,8 @@ def test_whatever_is_left_is_found_by_kind(aws) -> None:
     assert left["logs:log-group"] == ["left"]
     assert left["kms:key"] == [key]
     assert len(left["ec2:subnet"]) == 3
-    assert len(left["ec2:network-interface"]) == 2
+    assert len(left["ec2:network-interface"]) == 4
+    assert len(left["ec2:instance"]) == 2
     assert len(left["efs:file-system"]) == 1
     assert set(left["iam:role"]) == {"eks-cluster", "ray-cpu-node"}
 

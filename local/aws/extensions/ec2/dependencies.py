@@ -8,7 +8,8 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.core import TaggedEC2Resource
 
-from local.aws.moto import override
+from local.aws.extensions.ec2.service import Document, ec2
+from local.aws.moto import Call, Fault, override
 
 
 def patch() -> None:
@@ -18,7 +19,7 @@ def patch() -> None:
         ("delete_subnet", _subnet),
         ("delete_security_group", _security_group),
         ("detach_internet_gateway", _internet_gateway),
-        ("delete_network_interface", _interface),
+        ("delete_network_interface", None),
         ("release_address", _address),
         ("delete_route_table", None),
         ("delete_internet_gateway", None),
@@ -26,6 +27,17 @@ def patch() -> None:
     ):
         override(EC2Backend, name, _guarded(name, refuse))
     override(TaggedEC2Resource, "get_tags", _get_tags)
+
+
+@ec2
+def delete_network_interface(call: Call, request: Document) -> Document:
+    """Delete an interface that nothing uses: neither an instance nor another service."""
+    backend, key = call.backend("ec2"), request["NetworkInterfaceId"]
+    eni = backend.get_network_interface(key)
+    if eni.status == "in-use" or (eni.instance is not None and eni.attachment_id):
+        raise Fault("InvalidParameterValue", f"Network interface '{key}' is currently in use.")
+    backend.delete_network_interface(key)
+    return {}
 
 
 def _guarded(name: str, refuse: Callable[..., None] | None) -> Callable[..., Any]:
@@ -91,12 +103,6 @@ def _internet_gateway(backend: Any, internet_gateway_id: str, vpc_id: str) -> No
             f"Network {vpc_id} has some mapped public address(es). Please unmap those public address(es) before "
             "detaching the gateway."
         )
-
-
-def _interface(backend: Any, eni_id: str) -> None:
-    eni = backend.enis.get(eni_id)
-    if eni is not None and eni.instance is not None and eni.attachment_id:
-        raise EC2ClientError("InvalidParameterValue", f"Network interface '{eni_id}' is currently in use.")
 
 
 def _address(backend: Any, address: str | None = None, allocation_id: str | None = None) -> None:

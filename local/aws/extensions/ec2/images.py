@@ -40,9 +40,10 @@ class Release:
     created: str
     parameters: tuple[tuple[str, str], ...]
 
-    def image_id(self, region: str) -> str:
-        """The image's id, the same in every run."""
-        return f"ami-{hashlib.sha256(f'{region}/{self.name}'.encode()).hexdigest()[:17]}"
+
+def image_id(name: str, region: str) -> str:
+    """The id of the published image of that name in a region, the same in every run."""
+    return f"ami-{hashlib.sha256(f'{region}/{name}'.encode()).hexdigest()[:17]}"
 
 
 @lru_cache
@@ -170,7 +171,7 @@ def _load_images(self: Any) -> None:
         given.setdefault("creation_date", datetime(2026, 1, 1, tzinfo=UTC))
         self.amis[about["ami_id"]] = PublicImage(self, **given)
     for release in releases():
-        key = release.image_id(self.region_name)
+        key = image_id(release.name, self.region_name)
         self.amis[key] = PublicImage(
             self,
             key,
@@ -193,7 +194,7 @@ def _load_parameters(parameters: Any) -> None:
         return
     parameters.releases_loaded = True
     for release in releases():
-        key = release.image_id(parameters.region_name)
+        key = image_id(release.name, parameters.region_name)
         for name, value in release.parameters:
             make: Any = Parameter
             parameter = make(

@@ -115,7 +115,7 @@ def _about(call: Call, group: Document) -> Document:
 
 def _instances(call: Call, name: str) -> bool:
     return any(
-        getattr(instance, "placement_group", None) == name and instance._state.name != "terminated"
+        instance.placement.group_name == name and instance._state.name != "terminated"
         for reservation in call.backend("ec2").reservations.values()
         for instance in reservation.instances
     )

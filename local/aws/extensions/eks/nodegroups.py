@@ -2,7 +2,7 @@
 
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
-from local.aws.extensions.eks import entries, references
+from local.aws.extensions.eks import entries, nodes, references
 from local.aws.extensions.eks.catalogue import release_version
 from local.aws.extensions.eks.service import (
     Cluster,
@@ -84,7 +84,9 @@ def create_nodegroup(call: Call, request: Document) -> Document:
         **_versions(cluster, kind, request),
     }
     _warm_pool(kind, group["warmPoolConfig"])
+    nodes.check(call, group, data)
     cluster.nodegroups[name] = group
+    nodes.settle(call, cluster, group, data)
     entries.of_node_role(call, cluster, request["nodeRole"])
     return {"nodegroup": group | {"status": "CREATING"}}
 
@@ -107,6 +109,7 @@ def delete_nodegroup(call: Call, request: Document) -> Document:
     """Delete a node group."""
     cluster = active(call, request)
     group = nodegroup(cluster, request)
+    nodes.remove(call, cluster, group)
     del cluster.nodegroups[group["nodegroupName"]]
     return {"nodegroup": group | {"status": "DELETING"}}
 
@@ -145,6 +148,7 @@ def update_nodegroup_config(call: Call, request: Document) -> Document:
     if not params:
         raise invalid("No nodegroup update is given: nothing to change.", nodegroupName=group["nodegroupName"])
     group |= changes
+    nodes.settle(call, cluster, group, _data(call, group))
     return record(cluster, "ConfigUpdate", params, of=group["nodegroupArn"])
 
 
@@ -171,7 +175,9 @@ def update_nodegroup_version(call: Call, request: Document) -> Document:
         versions = _versions(cluster, group["amiType"], wanted)
         changes |= versions
         params |= {"Version": versions["version"], "ReleaseVersion": versions["releaseVersion"]}
+    nodes.check(call, group | changes, _data(call, group | changes))
     group |= changes
+    nodes.roll(call, cluster, group, _data(call, group))
     return record(cluster, "VersionUpdate", params, of=group["nodegroupArn"])
 
 
@@ -213,6 +219,11 @@ def _template(call: Call, request: Document) -> tuple[Document | None, Document]
     if (data.get("InstanceMarketOptions") or {}).get("MarketType") == "spot":
         raise invalid("Launch template must not specify spot options. Use the capacity type instead.")
     return template, data
+
+
+def _data(call: Call, group: Document) -> Document:
+    given = group["launchTemplate"]
+    return references.launch_template(call, {"id": given["id"], "version": given["version"]})[1] if given else {}
 
 
 def _capacity_type(request: Document, data: Document) -> str:

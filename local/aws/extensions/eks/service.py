@@ -26,6 +26,7 @@ class Cluster:
     policies: dict[str, dict[str, Document]] = field(default_factory=dict)
     associations: dict[str, Document] = field(default_factory=dict)
     updates: dict[str, Document] = field(default_factory=dict)
+    machines: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
