@@ -42,19 +42,22 @@ def plan(
 ) -> None:
     """What a stack would be, in seconds: no engine, no server, no credentials.
 
+    Ends with 1 when AWS would refuse a value in it.
+
     Examples: `rayeks plan prod` · `rayeks plan prod --json | jq .outputs`
     """
     from local.home import root
     from rayeks.plan import plan as planned
-    from rayeks.plan.render import document, render
+    from rayeks.plan.report import assess
 
-    result = planned(stack, root=root())
+    report = assess(planned(stack, root=root()))
     if as_json:
-        typer.echo(document(result))
+        typer.echo(report.document(), nl=False)
     else:
         from rayeks.cli.show import console
 
-        console().print(render(result, full=full))
+        console().print(report.render(full=full))
+    report.raise_for_findings()
 
 
 @app.command()
