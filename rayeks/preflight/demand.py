@@ -1,7 +1,7 @@
 """How many vCPUs a stack may want at once, of which quotas, and whether what is free can hold it. Pure arithmetic."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -26,12 +26,14 @@ class Demand:
 
 @dataclass(frozen=True)
 class Shortfall:
-    """Quotas that together cannot hold what only they may supply."""
+    """Quotas that together cannot hold what only they may supply. With `more` of the quota `raised`, they would."""
 
     quotas: tuple[VcpuQuota, ...]
     wanted: int
     free: int
     demands: tuple[Demand, ...]
+    raised: VcpuQuota
+    more: int
 
 
 def vcpus(types: Types, name: str) -> int:
@@ -111,19 +113,23 @@ def shortfalls(wanted: Sequence[Demand], free: Mapping[VcpuQuota, int]) -> list[
     """Where the free vCPUs cannot hold every demand at once; empty exactly when some split among quotas can.
 
     Hall's condition: a split exists when no set of quotas is asked for more than it has by demands that may use
-    nothing outside the set. Only the smallest such sets are told. Quotas that `free` lacks count as empty.
+    nothing outside the set. The smallest sets come first; a larger one is told for what it lacks once those are
+    mended, so that all the remedies together suffice. Quotas that `free` lacks count as empty.
     """
     found: list[Shortfall] = []
+    more: dict[VcpuQuota, int] = {}
     for group in _connected(wanted):
         for size in range(1, len(group) + 1):
             for chosen in combinations(group, size):
-                if any(set(short.quotas) <= set(chosen) for short in found):
-                    continue
                 bound = tuple(demand for demand in wanted if set(demand.quotas) <= set(chosen))
                 need, room = sum(demand.vcpus for demand in bound), sum(free.get(item, 0) for item in chosen)
-                if need > room:
-                    found.append(Shortfall(chosen, need, room, bound))
-    return found
+                lack = need - room - sum(more.get(item, 0) for item in chosen)
+                if lack > 0:
+                    # The market that the most flexible of them would try first.
+                    raised = max(bound, key=lambda demand: len(demand.quotas)).quotas[0]
+                    more[raised] = more.get(raised, 0) + lack
+                    found.append(Shortfall(chosen, need, room, bound, raised, lack))
+    return [replace(short, more=more[short.raised]) for short in found]
 
 
 def squeezes(wanted: Sequence[Demand], free: Mapping[VcpuQuota, int]) -> list[Shortfall]:
@@ -133,7 +139,7 @@ def squeezes(wanted: Sequence[Demand], free: Mapping[VcpuQuota, int]) -> list[Sh
         asking = tuple(demand for demand in wanted if item in demand.quotas)
         need, room = sum(demand.vcpus for demand in asking), free.get(item, 0)
         if need > room:
-            found.append(Shortfall((item,), need, room, asking))
+            found.append(Shortfall((item,), need, room, asking, item, need - room))
     return found
 
 

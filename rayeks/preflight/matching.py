@@ -20,6 +20,8 @@ OFFERING_KEYS = {ZONE, "karpenter.sh/capacity-type"}
 TYPE = "node.kubernetes.io/instance-type"
 FAMILY = "karpenter.k8s.aws/instance-family"
 CATEGORY = "karpenter.k8s.aws/instance-category"
+GENERATION = "karpenter.k8s.aws/instance-generation"
+LAST_GENERATION = 25
 CPU = "karpenter.k8s.aws/instance-cpu"
 EC2_ARCHITECTURES = {"amd64": "x86_64", "arm64": "arm64"}
 
@@ -42,7 +44,7 @@ def labels(about: Document) -> Labels:
     scheme = _SCHEME.match(name)
     if scheme:
         found[CATEGORY] = scheme[1]
-        found["karpenter.k8s.aws/instance-generation"] = scheme[3]
+        found[GENERATION] = scheme[3]
     storage = about.get("InstanceStorageInfo") or {}
     if storage.get("NvmeSupport", "unsupported") != "unsupported" and storage.get("TotalSizeInGB"):
         found["karpenter.k8s.aws/instance-local-nvme"] = str(storage["TotalSizeInGB"])
@@ -76,10 +78,14 @@ def filters(requirements: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """DescribeInstanceTypes filters that let through all types that fit, and few others: the whole list is long."""
     names = values(requirements, TYPE)
     names = names or tuple(f"{family}.*" for family in values(requirements, FAMILY))
-    names = names or tuple(f"{category}*" for category in values(requirements, CATEGORY))
+    names = names or tuple(
+        f"{category}{generation}*"
+        for category in values(requirements, CATEGORY)
+        for generation in range(_bound(requirements, GENERATION, "Gte", 1), LAST_GENERATION + 1)
+    )
     architectures = [EC2_ARCHITECTURES[name] for name in values(requirements, "kubernetes.io/arch")]
-    bounds = {item["operator"]: int(item["values"][0]) for item in requirements if item["key"] == CPU}
-    sizes = [str(size) for size in range(bounds.get("Gte", 1), bounds.get("Lte", 0) + 1)]
+    least_cpu, most_cpu = _bound(requirements, CPU, "Gte", 1), _bound(requirements, CPU, "Lte", 0)
+    sizes = [str(size) for size in range(least_cpu, most_cpu + 1)]
     wanted = {
         "instance-type": names,
         "processor-info.supported-architecture": architectures,
@@ -87,6 +93,11 @@ def filters(requirements: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         "vcpu-info.default-vcpus": sizes if len(sizes) <= 200 else [],
     }
     return [{"Name": name, "Values": list(allowed)} for name, allowed in wanted.items() if allowed]
+
+
+def _bound(requirements: Iterable[Mapping[str, Any]], key: str, operator: str, otherwise: int) -> int:
+    found = (item["values"][0] for item in requirements if item["key"] == key and item["operator"] == operator)
+    return int(next(found, otherwise))
 
 
 def least(requirements: Iterable[Mapping[str, Any]]) -> dict[str, int]:

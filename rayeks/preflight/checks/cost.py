@@ -7,6 +7,7 @@ from rayeks.preflight.account import Account
 from rayeks.preflight.model import Finding, check, failed, passed, warned
 from rayeks.preflight.stack import Stack
 
+NEW = "unknown to billing until a day after its first use"
 BUDGET = "aws:budgets/budget:Budget"
 
 
@@ -17,6 +18,7 @@ def cost_tags(stack: Stack, aws: Account) -> Iterator[Finding]:
     known = {item["TagKey"]: item["Status"] for item in found}
     cost = stack.platform.cost
     activated = set(cost.activate_tags) if cost else set()
+    idle: dict[str, list[str]] = {}
     for key in wanted_tags(stack):
         if known.get(key) == "Active":
             yield passed(key, "is active")
@@ -29,13 +31,14 @@ def cost_tags(stack: Stack, aws: Account) -> Iterator[Finding]:
         elif key in activated:
             yield passed(key, "is not active yet; the stack activates it")
         else:
-            state = "is not active" if key in known else "is unknown to billing until a day after its first use"
-            yield warned(
-                key,
-                f"{state}: bills and budgets cannot be split by it",
-                f"aws ce update-cost-allocation-tags-status --cost-allocation-tags-status TagKey={key},Status=Active "
-                "(as the payer account), or name it in cost.activate_tags",
-            )
+            idle.setdefault("not active" if key in known else NEW, []).append(key)
+    for state, keys in idle.items():
+        yield warned(
+            ", ".join(keys),
+            f"{state}: bills and budgets cannot be split by it",
+            "as the payer account: aws ce update-cost-allocation-tags-status --cost-allocation-tags-status "
+            + " ".join(f"TagKey={key},Status=Active" for key in keys),
+        )
 
 
 def wanted_tags(stack: Stack) -> list[str]:

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 
-from rayeks.preflight.account import Account
+from rayeks.preflight.account import Account, Refused
 from rayeks.preflight.actions import needs, unlisted
 from rayeks.preflight.model import Finding, check, failed, passed, warned
 from rayeks.preflight.stack import Stack
 
 AT_ONCE = 100
 """Actions in one simulation."""
+
+AS_A_ROLE = "deploy as a role of the account to have its rights checked"
 
 
 @check("rights", advisory=True)
@@ -20,7 +22,7 @@ def rights(stack: Stack, aws: Account) -> Iterator[Finding]:
         return
     principal = _principal(arn, aws)
     if principal is None:
-        yield warned(arn, "IAM simulates roles and users only", "deploy as a role to have its rights checked")
+        yield warned(arn, "IAM simulates roles and users only", AS_A_ROLE)
         return
     resources = [(item.type, item.inputs) for item in stack.plan.resources if item.custom]
     for kind in unlisted(item[0] for item in resources):
@@ -30,7 +32,14 @@ def rights(stack: Stack, aws: Account) -> Iterator[Finding]:
     asked = 0
     for target, actions in sorted(needs(resources, stack.platform.aws, stack.platform.name).items()):
         asked += len(actions)
-        for action, decision, missing in _simulated(principal, sorted(actions), target, aws):
+        try:
+            simulated = list(_simulated(principal, sorted(actions), target, aws))
+        except Refused as refused:
+            if refused.code != "NoSuchEntity":
+                raise
+            yield warned(principal, "IAM knows nobody of this name, so its rights cannot be told", AS_A_ROLE)
+            return
+        for action, decision, missing in simulated:
             if decision != "allowed" and missing and decision != "explicitDeny":
                 unsure.setdefault(action, set()).update(missing)
             elif decision != "allowed":

@@ -68,28 +68,30 @@ def _quota(item: VcpuQuota) -> Quota:
 
 
 def _failed(lack: Shortfall, limits: dict[VcpuQuota, int], aws: Account) -> Finding:
-    first = lack.quotas[0]
-    more = limits[first] + lack.wanted - lack.free
-    others = " and ".join(str(_quota(item)) for item in lack.quotas)
-    lower = ", ".join(
-        f"{demand.path}.{'max' if demand.path.startswith('node') else 'limits'}" for demand in lack.demands
-    )
+    lower = [
+        f"{demand.path}.{'max' if demand.path.startswith('node_groups') else 'limits'}"
+        for demand in lack.demands
+        if lack.raised in demand.quotas
+    ]
     return failed(
-        others,
+        " and ".join(str(_quota(item)) for item in lack.quotas),
         f"{_asked(lack.demands)} may want {lack.wanted:,} vCPUs, and {lack.free:,} are free{_of(lack, limits)}",
-        f"{_quota(first).ask_for(more, aws)}; or lower {lower}",
+        f"{_more(lack, limits, aws)}; or lower {', '.join(lower)}",
     )
 
 
 def _warned(lack: Shortfall, limits: dict[VcpuQuota, int], aws: Account) -> Finding:
-    item = lack.quotas[0]
-    rest = "the rest would be on demand, and dearer" if item.market == SPOT else "the rest would wait for spot"
+    rest = "the rest would be on demand, and dearer" if lack.raised.market == SPOT else "the rest would wait for spot"
     return warned(
-        str(_quota(item)),
+        str(_quota(lack.raised)),
         f"{_asked(lack.demands)} may want {lack.wanted:,} vCPUs of it, and {lack.free:,} are free"
         f"{_of(lack, limits)}; {rest}",
-        _quota(item).ask_for(limits[item] + lack.wanted - lack.free, aws),
+        _more(lack, limits, aws),
     )
+
+
+def _more(lack: Shortfall, limits: dict[VcpuQuota, int], aws: Account) -> str:
+    return _quota(lack.raised).ask_for(limits[lack.raised] + lack.more, aws)
 
 
 def _asked(wanted: tuple[Demand, ...]) -> str:

@@ -45,8 +45,8 @@ PLATFORM: dict[str, Any] = {
     "placement_groups": {"train": {}},
     "reservations": {"train": {"instance_type": "p5.48xlarge", "zone": "us-west-2b", "count": 1}},
     "pools": {
-        "ray-head": {"kind": "ray-head", "limits": {"cpu": 32, "memory_gib": 256}},
-        "ray-cpu": {"kind": "ray-cpu", "limits": {"cpu": 64, "memory_gib": 512}},
+        "ray-head": {"kind": "ray-head", "min_generation": 8, "limits": {"cpu": 32, "memory_gib": 256}},
+        "ray-cpu": {"kind": "ray-cpu", "min_generation": 8, "limits": {"cpu": 64, "memory_gib": 512}},
         "ray-gpu-infer": {"kind": "ray-gpu-infer", "limits": {"cpu": 32, "memory_gib": 256, "gpus": 2}},
         "ray-gpu-train": {
             "kind": "ray-gpu-train",
@@ -76,7 +76,7 @@ def values(**changes: Any) -> dict[str, Any]:
     found = copy.deepcopy(PLATFORM) | {"region": REGION, "account": ACCOUNT, "tags": dict(TAGS)}
     for path, value in changes.items():
         *parents, last = [step.replace("_", "-") if step.startswith("ray_") else step for step in path.split("__")]
-        at = found
+        at: Any = found
         for step in parents:
             at = at.setdefault(step, {})
         if value is None:
@@ -105,6 +105,7 @@ class Reply(NamedTuple):
     """What botocore wants to know of an HTTP response."""
 
     status_code: int
+    raw: None = None
 
 
 @dataclass

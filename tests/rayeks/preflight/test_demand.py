@@ -34,6 +34,7 @@ TYPES = {
         described("m7i.large", 2),
         described("m7a.large", 2),
         described("m7i.2xlarge", 8),
+        described("m8i.2xlarge", 8),
         described("g6.xlarge", 4, 1),
         described("p5.48xlarge", 192, 8),
     ]
@@ -92,7 +93,16 @@ def test_what_only_one_market_may_supply_is_told_by_its_quota_alone() -> None:
     asked = [Demand("head", 50, (STANDARD,)), Demand("cpu", 100, (STANDARD_SPOT, STANDARD))]
     (short,) = shortfalls(asked, {STANDARD_SPOT: 1000, STANDARD: 40})
     assert (short.quotas, short.wanted, short.free) == ((STANDARD,), 50, 40)
+    assert (short.raised, short.more) == (STANDARD, 10)
     assert [demand.path for demand in short.demands] == ["head"]
+
+
+def test_what_both_markets_lack_once_one_is_mended_is_told_too() -> None:
+    asked = [Demand("head", 50, (STANDARD,)), Demand("cpu", 100, (STANDARD_SPOT, STANDARD))]
+    alone, together = shortfalls(asked, {STANDARD_SPOT: 5, STANDARD: 5})
+    assert (alone.quotas, alone.raised, alone.more) == ((STANDARD,), STANDARD, 45)
+    assert (set(together.quotas), together.wanted, together.free) == ({STANDARD, STANDARD_SPOT}, 150, 10)
+    assert (together.raised, together.more) == (STANDARD_SPOT, 95)
 
 
 def test_quotas_that_nothing_shares_are_told_apart() -> None:
@@ -119,7 +129,9 @@ DEMANDS = st.lists(
 def test_a_shortfall_is_found_exactly_when_no_split_fits(given_demands: list, room: list[int]) -> None:
     asked = [Demand(str(index), vcpus, tuple(quotas)) for index, (vcpus, quotas) in enumerate(given_demands)]
     free = dict(zip(QUOTAS, room, strict=True))
-    assert (shortfalls(asked, free) == []) == _fits(asked, free)
+    short = shortfalls(asked, free)
+    assert (short == []) == _fits(asked, free)
+    assert _fits(asked, free | {item.raised: free[item.raised] + item.more for item in short}), "all remedies suffice"
 
 
 def _fits(asked: list[Demand], free: dict) -> bool:

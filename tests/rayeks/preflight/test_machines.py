@@ -48,11 +48,11 @@ def test_a_training_type_that_its_zone_lacks_fails_with_the_zones_that_have_it(a
 
 
 def test_too_few_families_for_karpenters_minimum_in_one_zone_fail(aws, find, offered) -> None:
-    families = {"m7i", "m7a", "c7i", "r7i"}
+    families = {"m8i", "m8a", "c8i", "r8i", "m7i", "m7a"}
     offered(lambda kind, zone: zone != "us-west-2a" or kind[0] not in "mcr" or kind.split(".")[0] in families)
     finding = only(find("machines"))
     assert (finding.status, finding.subject) == (Status.FAIL, "pools.ray-cpu")
-    assert "us-west-2a leaves 4 values of instance-family (c7i, m7a, m7i, r7i); Karpenter wants 5" in finding.message
+    assert "us-west-2a leaves 4 values of instance-family (c8i, m8a, m8i, r8i); Karpenter wants 5" in finding.message
     assert "pools.ray-cpu.min_families" in finding.fix
 
 

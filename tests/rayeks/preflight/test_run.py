@@ -114,6 +114,13 @@ def test_an_endpoint_that_does_not_answer_is_no_pass_and_no_crash(aws, ask, answ
     assert by_check["kubernetes"].status is Status.PASS
 
 
+def test_an_endpoint_that_did_not_answer_is_not_waited_for_again(aws, ask, answers, endpoint) -> None:
+    answers.give("service-quotas", "GetServiceQuota", EndpointConnectionError(endpoint_url=endpoint))
+    (finding,) = ask("quotas").findings
+    assert finding.status is Status.UNKNOWN
+    assert answers.called.count(("service-quotas", "GetServiceQuota")) == 2, "once in the region, once at home"
+
+
 def test_without_credentials_one_finding_says_so_and_nothing_else_is_asked(ask, answers) -> None:
     answers.give("sts", "GetCallerIdentity", NoCredentialsError())
     report = ask()
