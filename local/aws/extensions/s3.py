@@ -4,7 +4,7 @@ from functools import wraps
 from typing import Any
 from xml.sax.saxutils import escape
 
-from moto.s3.models import FakeBucket, PublicAccessBlock, S3Backend
+from moto.s3.models import FakeBucket, FakeDeleteMarker, PublicAccessBlock, S3Backend
 from moto.s3.responses import S3Response
 
 from local.aws.moto import override
@@ -34,6 +34,8 @@ def patch() -> None:
         delete(self, bucket_name)
         self.get_bucket(bucket_name).encryption = _own_keys()
 
+    # moto disposes of a version's content when that is deleted by its id; a delete marker has none.
+    override(FakeDeleteMarker, "dispose", lambda self: None)
     override(FakeBucket, "__init__", with_defaults)
     override(S3Backend, "delete_bucket_encryption", delete_encryption)
     override(S3Response, "_bucket_response", _with_parts(S3Response._bucket_response))
