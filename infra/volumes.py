@@ -14,8 +14,8 @@ from infra.storage import Storage
 RAY_UID, RAY_GID = 1000, 100
 """The user `ray` of Ray's images."""
 
-NOMINAL = "1Ti"
-"""Kubernetes wants a size; EFS and Lustre ignore it."""
+NOMINAL = "1Gi"
+"""Kubernetes wants a size, and counts it against the team's quota; EFS and Lustre ignore it."""
 
 
 class Volumes(pulumi.ComponentResource):
