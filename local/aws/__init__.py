@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local import services
-from local.aws import account
 from local.aws.inventory import inventory
 
 if TYPE_CHECKING:
@@ -52,7 +51,6 @@ def start(
         name=SERVICE, argv=argv, port=port, ready=lambda: boot(endpoint) is not None, timeout_s=60.0
     )
     running = services.start(service, progress=progress)
-    account.prepare(endpoint, REGION)
     return LocalAws(endpoint, fresh=running.started, boot=(boot(endpoint) or {}).get("boot", ""))
 
 

@@ -27,7 +27,7 @@ def decide(policies: Mapping[str, Any], action: str, resource: str, context: Con
     missing: set[str] = set()
     for name, document in policies.items():
         for statement in statements(document):
-            if not _names_action(statement, action) or not _names_resource(statement, resource, lower):
+            if not names_action(statement, action) or not _names_resource(statement, resource, lower):
                 continue
             holds, absent = _conditions(statement.get("Condition") or {}, lower)
             missing |= absent
@@ -45,7 +45,8 @@ def statements(document: Any) -> Iterator[dict[str, Any]]:
     yield from _listed(parsed.get("Statement"))
 
 
-def _names_action(statement: Mapping[str, Any], action: str) -> bool:
+def names_action(statement: Mapping[str, Any], action: str) -> bool:
+    """Whether a statement is about the action."""
     if "NotAction" in statement:
         return not any(_like(action.lower(), item.lower()) for item in _listed(statement["NotAction"]))
     return any(_like(action.lower(), item.lower()) for item in _listed(statement.get("Action")))

@@ -1,6 +1,7 @@
 """IAM beyond moto: simulation of policies, refusals on delete, and managed policies that are read only once."""
 
 import copy
+import json
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +13,8 @@ from local.aws.policy import decide
 iam = Service("iam", invalid="ValidationError")
 
 Document = dict[str, Any]
+ADMIN_ROLE = "AWSReservedSSO_AdministratorAccess_0123456789abcdef"
+ADMIN_PATH = "/aws-reserved/sso.amazonaws.com/"
 
 
 def patch() -> None:
@@ -27,6 +30,22 @@ def patch() -> None:
         return [copy.copy(policy) for policy in pristine(self.account_id, self.region_name)]
 
     override(IAMBackend, "_init_aws_policies", copies)
+    override(IAMBackend, "initialize_service_roles", _administrators)
+
+
+def _administrators(self: IAMBackend) -> None:
+    """What an account holds before any stack: its administrators' role, as IAM Identity Center makes it.
+
+    Without it nobody could be given access to a cluster, for EKS refuses a principal that does not exist.
+    """
+    provider = f"arn:{self.partition}:iam::{self.account_id}:saml-provider/AWSSSO_0123456789abcdef_DO_NOT_DELETE"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider},
+        "Action": ["sts:AssumeRoleWithSAML", "sts:TagSession"],
+    }
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    self.create_role(ADMIN_ROLE, trust, ADMIN_PATH, None, "", [], "3600")
 
 
 @iam

@@ -82,6 +82,16 @@ class Account:
             request["nodeRole"] = self.role(f"{of}-{name}-node", "ec2.amazonaws.com")
         return self("eks").create_nodegroup(**request)["nodegroup"]
 
+    def enforce(self, on: bool) -> None:
+        """Check every caller's rights from the next request on, or no longer."""
+        request = urllib.request.Request(
+            f"{self.endpoint}/moto-api/reset-auth",
+            data=b"0" if on else b"inf",
+            headers={"Content-Type": "text/plain"},
+            method="POST",
+        )
+        urllib.request.urlopen(request).read()
+
     @contextmanager
     def refused(self, code: str, status: int = 400, says: str = "") -> Iterator[dict[str, Any]]:
         """Expect AWS's error of this code and HTTP status; gives the parsed response, filled in at the end."""

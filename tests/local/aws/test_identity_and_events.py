@@ -3,6 +3,8 @@
 import json
 from urllib.parse import urlsplit
 
+import boto3
+
 POLICY = json.dumps(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
 )
@@ -130,6 +132,42 @@ def test_permissions_are_simulated_from_a_roles_policies(aws) -> None:
     assert decision("s3:PutObject", "arn:aws:s3:::data/x") == "implicitDeny"
     with aws.refused("NoSuchEntity", 404):
         iam.simulate_principal_policy(PolicySourceArn=arn + "x", ActionNames=["s3:GetObject"])
+
+
+def test_a_new_account_has_its_administrators_role(aws) -> None:
+    role = aws("iam").get_role(RoleName="AWSReservedSSO_AdministratorAccess_0123456789abcdef")["Role"]
+    assert role["Path"] == "/aws-reserved/sso.amazonaws.com/"
+    aws.cluster()
+    where = {"clusterName": "ray", "principalArn": role["Arn"]}
+    aws("eks").create_access_entry(**where)
+    assert aws("eks").describe_access_entry(**where)["accessEntry"]["principalArn"] == role["Arn"]
+
+
+def test_rights_are_enforced_where_a_caller_is_known(aws) -> None:
+    arn = aws.role("reader", "ec2.amazonaws.com")
+    held = aws("sts").assume_role(RoleArn=arn, RoleSessionName="reader")["Credentials"]
+    keys = {"aws_access_key_id": held["AccessKeyId"], "aws_secret_access_key": held["SecretAccessKey"]}
+    session = boto3.Session(**keys, aws_session_token=held["SessionToken"], region_name="us-west-2")
+    eks = session.client("eks", endpoint_url=aws.endpoint)
+    aws.enforce(True)
+    try:
+        with aws.refused("AccessDeniedException", 403, "eks:ListClusters"):
+            eks.list_clusters()
+        with aws.refused("UnauthorizedOperation", 403):
+            session.client("ec2", endpoint_url=aws.endpoint).describe_vpcs()
+        with aws.refused("AccessDeniedException"):
+            session.client("ssm", endpoint_url=aws.endpoint).describe_parameters()
+        with aws.refused("AccessDenied", 403):
+            session.client("iam", endpoint_url=aws.endpoint).list_roles()
+        document = {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": "eks:ListClusters", "Resource": "*"}],
+        }
+        # The account's owner goes on meanwhile.
+        aws("iam").put_role_policy(RoleName="reader", PolicyName="p", PolicyDocument=json.dumps(document))
+        assert eks.list_clusters()["clusters"] == []
+    finally:
+        aws.enforce(False)
 
 
 def test_the_oidc_provider_of_a_cluster_is_made_and_found(aws) -> None:
