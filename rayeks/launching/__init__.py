@@ -69,7 +69,7 @@ def samples(outputs: Mapping[str, Any]) -> dict[str, Any]:
 
 def clean(progress: Say = print) -> int:
     """End the Ray processes that killed launchers of this checkout left; says how many there were."""
-    from rayeks.launching.nodes import clean
+    from rayeks.launching.leftovers import clean
 
     return clean(progress)
 

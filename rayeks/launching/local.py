@@ -14,11 +14,12 @@ import psutil
 
 from infra import contract
 from rayeks.errors import UserError
-from rayeks.launching import nodes
+from rayeks.launching import leftovers, nodes
 from rayeks.launching.result import Result, row_of
 from rayeks.launching.shape import Machine, Node, shape, token_auth
 
 SPEAK_EVERY_S = 8.0
+AGENT_TIMEOUT_S = 60.0
 
 Follow = Callable[[str], None]
 
@@ -40,7 +41,7 @@ def launch_local(
     """
     began = time.monotonic()
     plan = shape(manifest, _machine())
-    nodes.clean(progress)
+    leftovers.clean(progress)
     for note in plan.notes:
         progress(note)
     workers = plan.nodes[1:]
@@ -65,7 +66,7 @@ async def _run(
 
     logging.getLogger("ray.dashboard.modules.job.sdk").setLevel(logging.ERROR)
     client = JobSubmissionClient(cluster.dashboard, headers=cluster.headers())
-    job = await asyncio.to_thread(client.submit_job, entrypoint=entrypoint)
+    job = await _submit(client, entrypoint, cluster, progress)
     rows: list[dict[str, Any]] = []
     spoken = began = time.monotonic()
     lines = _lines(client, job)
@@ -74,20 +75,38 @@ async def _run(
         done, _ = await asyncio.wait([pending], timeout=1)
         now = time.monotonic()
         if done:
-            if (line := pending.result()) is None:
+            try:
+                line = pending.result()
+            except Exception:
+                cluster.heal(progress)  # tells of a head that died, which is why the log broke off
+                raise
+            if line is None:
                 break
             follow(line)
             rows += [row] if (row := row_of(line)) is not None else []
             spoken = now
             pending = asyncio.ensure_future(anext(lines, None))
-        elif dead := cluster.dead():
-            pending.cancel()
-            raise UserError(dead, f"the nodes' logs are in {cluster.folder}")
-        elif now - spoken > SPEAK_EVERY_S:
+        cluster.heal(progress)
+        if now - spoken > SPEAK_EVERY_S:
             progress(f"the job is {client.get_job_status(job).value.lower()} ({now - began:.0f} s)")
             spoken = now
     info: Any = client.get_job_info(job)
     return info.status.value, info.message or "", rows
+
+
+async def _submit(client: Any, entrypoint: str, cluster: nodes.Cluster, progress: nodes.Progress) -> str:
+    """Submit a job; the API answers before the agent that takes jobs has registered, so refusals are retried."""
+    deadline = time.monotonic() + AGENT_TIMEOUT_S
+    while True:
+        try:
+            return await asyncio.to_thread(client.submit_job, entrypoint=entrypoint)
+        except RuntimeError as error:
+            if "No available agent" not in str(error) or time.monotonic() > deadline:
+                raise UserError(
+                    f"Ray does not take the job: {str(error).strip()}", f"the nodes' logs are in {cluster.folder}"
+                ) from error
+        cluster.heal(progress)
+        await asyncio.sleep(0.5)
 
 
 async def _lines(client: Any, job: str) -> AsyncIterator[str]:

@@ -11,7 +11,8 @@ import psutil
 import pytest
 from moto.server import ThreadedMotoServer
 
-from rayeks.launching import nodes
+from local.home import home
+from rayeks.launching.workspace import MARK
 from workloads.manifests import ray_job
 from workloads.spec import Resources
 from workloads.train import spec
@@ -57,7 +58,7 @@ def running() -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get(nodes.MARK, "").startswith(f"{nodes.home()}:"):
+            if process.environ().get(MARK, "").startswith(f"{home()}:"):
                 found.append(process)
         except psutil.Error:
             continue

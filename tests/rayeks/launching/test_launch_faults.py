@@ -1,0 +1,163 @@
+"""Training through what the cloud does to it: real kills of real processes, and the result it must still reach."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from rayeks.launching import Result, launch
+from rayeks.launching.leftovers import kill
+from workloads.train.driver import fit
+from workloads.train.settings import PROFILES, Placement, Settings
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+EPOCHS = 60
+Outputs = Callable[..., dict[str, Any]]
+Processes = Callable[[], list[psutil.Process]]
+
+
+class Run:
+    """A launch in a thread, and when it said what."""
+
+    def __init__(self, stack: dict[str, Any], env: dict[str, str], **options: Any) -> None:
+        self.lines: list[tuple[float, str]] = []
+        self.said: list[str] = []
+        self.results: list[Result] = []
+
+        def follow(line: str) -> None:
+            self.lines.append((time.monotonic(), line))
+
+        def run() -> None:
+            self.results.append(
+                launch("train", stack, local=True, env=env, follow=follow, progress=self.said.append, **options)
+            )
+
+        self.thread = threading.Thread(target=run)
+        self.thread.start()
+
+    def seen(self, text: str, since: float = 0.0) -> float | None:
+        return next((at for at, line in list(self.lines) if at > since and text in line), None)
+
+    def await_(self, text: str, since: float = 0.0, timeout_s: float = 240) -> float:
+        deadline = time.monotonic() + timeout_s
+        while (at := self.seen(text, since)) is None:
+            assert time.monotonic() < deadline, (text, self.lines, self.said)
+            assert self.thread.is_alive() or self.seen(text, since), (self.lines, self.said)
+            time.sleep(0.05)
+        return at
+
+    def ended(self) -> Result:
+        self.thread.join(300)
+        assert self.results, (self.lines, self.said)
+        return self.results[0]
+
+    def epochs(self) -> list[int]:
+        return [row["epoch"] for row in self.results[0].rows if "epoch" in row and "event" not in row]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The last line of a run that nothing happens to."""
+    settings = Settings(run="whole", storage=str(tmp_path_factory.mktemp("runs")), epochs=EPOCHS)
+    return fit(settings, PROFILES["local"], Placement(workers=0), lambda row: None)
+
+
+@pytest.fixture
+def start(outputs: Outputs, s3: dict[str, str], short_home: Path) -> Generator[Callable[..., Run]]:
+    """Start a training launch of sixty epochs."""
+    runs = []
+
+    def begin(**options: Any) -> Run:
+        options["overrides"] = {"TRAIN_EPOCHS": str(EPOCHS), **options.get("overrides", {})}
+        runs.append(Run(outputs(), s3, **options))
+        return runs[-1]
+
+    yield begin
+    for run in runs:
+        run.thread.join(60)
+
+
+@pytest.fixture
+def workers(ray_processes: Processes) -> Callable[[], list[psutil.Process]]:
+    """The `ray start` processes of worker nodes."""
+
+    def found() -> list[psutil.Process]:
+        return [
+            process
+            for process in ray_processes()
+            if "start" in process.cmdline()
+            and any(part.startswith("--address=") for part in process.cmdline())
+            and "ray.scripts.scripts" in process.cmdline()
+        ]
+
+    return found
+
+
+def same(final: dict[str, Any], undisturbed: dict[str, Any]) -> bool:
+    return final["accuracy"] == undisturbed["accuracy"] and abs(final["loss"] - undisturbed["loss"]) < 1e-3
+
+
+def test_a_killed_node_costs_one_epoch_at_most_and_changes_no_result(
+    start: Callable[..., Run], workers: Processes, undisturbed: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = start()
+    run.await_('"epoch": 5')
+    killed = time.monotonic()
+    kill(workers()[:1])
+    again = run.await_('"event": "training"', since=killed)
+    result = run.ended()
+    assert result.status == "SUCCEEDED"
+    assert any("another takes its place" in line for line in run.said)
+    epochs = run.epochs()
+    assert sorted(set(epochs)) == list(range(EPOCHS))
+    assert len(epochs) <= EPOCHS + 1
+    assert same(result.final, undisturbed)
+    with capsys.disabled():
+        print(f"\nkilled node: training again after {again - killed:.1f} s, {len(epochs) - EPOCHS} epochs redone")
+
+
+def test_a_node_that_is_reclaimed_is_left_with_a_checkpoint(
+    start: Callable[..., Run], workers: Processes, undisturbed: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = start(
+        overrides={
+            "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "8",
+            "TRAIN_CHECKPOINT_EVERY": "1000",
+            "RAY_TRAIN_PREEMPTION_POLL_INTERVAL_S": "0.5",
+        }
+    )
+    run.await_('"epoch": 5')
+    noticed = time.monotonic()
+    workers()[0].terminate()
+    run.await_('"preempted_ranks"', since=noticed)
+    again = run.await_('"event": "training"', since=noticed)
+    result = run.ended()
+    assert result.status == "SUCCEEDED"
+    assert [row for row in result.rows if row.get("event") == "training"][-1]["first_epoch"] > 5
+    epochs = run.epochs()
+    assert sorted(set(epochs)) == list(range(EPOCHS))
+    assert len(epochs) <= EPOCHS + 1
+    assert same(result.final, undisturbed)
+    with capsys.disabled():
+        print(f"\nreclaimed node: training again after {again - noticed:.1f} s, {len(epochs) - EPOCHS} epochs redone")
+
+
+def test_a_killed_driver_is_continued_by_the_next_launch(
+    start: Callable[..., Run], ray_processes: Processes, undisturbed: dict[str, Any]
+) -> None:
+    first = start(run="train-a")
+    first.await_('"epoch": 5')
+    (driver,) = (process for process in ray_processes() if "workloads.train" in process.cmdline())
+    os.kill(driver.pid, signal.SIGKILL)
+    assert first.ended().status == "FAILED"
+    second = start(resume="train-a")
+    assert second.ended().status == "SUCCEEDED"
+    assert second.epochs()[0] in (first.epochs()[-1], first.epochs()[-1] + 1)
+    assert same(second.results[0].final, undisturbed)
