@@ -106,10 +106,13 @@ def _roles(client: Client) -> Iterator[str]:
 
 
 def _keys(client: Client) -> Iterator[str]:
+    """Keys but those that AWS makes for a service's default, which moto calls the customer's."""
     kms = client("kms")
+    aliases = _items(kms, "list_aliases", "Aliases")
+    own = {alias.get("TargetKeyId") for alias in aliases if alias["AliasName"].startswith("alias/aws/")}
     for key in _items(kms, "list_keys", "Keys"):
         about = kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]
-        if about["KeyManager"] == "CUSTOMER" and about["KeyState"] != "PendingDeletion":
+        if about["KeyState"] != "PendingDeletion" and about["KeyManager"] != "AWS" and key["KeyId"] not in own:
             yield key["KeyId"]
 
 
