@@ -6,6 +6,7 @@ resources a request is about, so a permission counts for every resource and unde
 an action that no policy of the caller names, and one that is denied outright.
 """
 
+import math
 from functools import wraps
 from typing import Any
 
@@ -53,7 +54,7 @@ def allowed(documents: list[Any], action: str) -> bool:
 def _of_known_callers(authorize: Any) -> Any:
     @wraps(authorize)
     def known_only(self: BaseResponse, *args: Any, **kwargs: Any) -> None:
-        if settings.INITIAL_NO_AUTH_ACTION_COUNT == float("inf"):
+        if math.isinf(settings.INITIAL_NO_AUTH_ACTION_COUNT):
             return
         call = Call(self.current_account, self.region, self.partition, "iam", self.access_key)
         user = call.backend("iam").get_user_from_access_key_id(self.access_key)

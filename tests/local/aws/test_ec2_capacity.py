@@ -165,6 +165,15 @@ def test_a_launch_template_keeps_versions_with_efa_placement_and_reservation(aws
     assert versions["LaunchTemplateVersions"][0]["LaunchTemplateData"] == data
     latest = ec2.describe_launch_template_versions(LaunchTemplateId=key, Versions=["$Latest"])
     assert latest["LaunchTemplateVersions"][0]["LaunchTemplateData"] == {"EbsOptimized": True}
+    answer = ec2.delete_launch_template_versions(LaunchTemplateId=key, Versions=["1", "2"])
+    assert [item["VersionNumber"] for item in answer["SuccessfullyDeletedLaunchTemplateVersions"]] == [1]
+    assert [item["VersionNumber"] for item in answer["UnsuccessfullyDeletedLaunchTemplateVersions"]] == [2]
+    ec2.create_launch_template_version(LaunchTemplateId=key, SourceVersion="2", LaunchTemplateData={"KernelId": "k"})
+    newest = ec2.describe_launch_template_versions(LaunchTemplateId=key, Versions=["$Latest"])
+    assert newest["LaunchTemplateVersions"][0]["VersionNumber"] == 3
+    assert newest["LaunchTemplateVersions"][0]["LaunchTemplateData"] == {"EbsOptimized": True, "KernelId": "k"}
+    with aws.refused("InvalidLaunchTemplateId.VersionNotFound"):
+        ec2.describe_launch_template_versions(LaunchTemplateId=key, Versions=["1"])
     with aws.refused("InvalidLaunchTemplateName.AlreadyExistsException"):
         ec2.create_launch_template(LaunchTemplateName="train", LaunchTemplateData=data)
     ec2.delete_launch_template(LaunchTemplateId=key)

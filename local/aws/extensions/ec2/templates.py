@@ -2,13 +2,39 @@
 
 from typing import Any
 
-from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.exceptions import EC2ClientError, InvalidLaunchTemplateVersionNotFound
+from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateVersion
 from moto.ec2.utils import parse_user_data
 
 from local.aws.extensions.ec2.service import Document, ec2, forget_tags, select, tag, tags_of
-from local.aws.moto import Call, Fault, paged
+from local.aws.moto import Call, Fault, override, paged
 
 FILTERS = {"launch-template-name": "LaunchTemplateName", "create-time": "CreateTime"}
+
+
+def patch() -> None:
+    """Versions keep their numbers when others are deleted."""
+    override(LaunchTemplate, "create_version", _create_version)
+    override(LaunchTemplate, "get_version", _get_version)
+    override(LaunchTemplate, "default_version", lambda self: _get_version(self, self.default_version_number))
+
+
+def _create_version(self: Any, data: Document, description: str) -> LaunchTemplateVersion:
+    self.newest = vars(self).get("newest", 0) + 1
+    version = LaunchTemplateVersion(self, self.newest, data, description)
+    self.versions.append(version)
+    return version
+
+
+def _get_version(self: Any, number: Any) -> LaunchTemplateVersion:
+    alias = str(number).lower()
+    if alias == "$latest":
+        return self.versions[-1]
+    wanted = str(self.default_version_number) if alias == "$default" else alias
+    for version in self.versions:
+        if str(version.number) == wanted:
+            return version
+    raise InvalidLaunchTemplateVersionNotFound(template_id=self.id, version=number)
 
 
 @ec2
@@ -82,6 +108,30 @@ def delete_launch_template(call: Call, request: Document) -> Document:
     backend.launch_template_name_to_ids.pop(template.name, None)
     forget_tags(call, template.id)
     return {"LaunchTemplate": about}
+
+
+@ec2
+def delete_launch_template_versions(call: Call, request: Document) -> Document:
+    """Delete versions, but never the default one; those that can't be deleted are listed."""
+    template = _template(call, request)
+    deleted, kept = [], []
+    for number in request["Versions"]:
+        about = {
+            "LaunchTemplateId": template.id,
+            "LaunchTemplateName": template.name,
+            "VersionNumber": int(number),
+        }
+        held = next((item for item in template.versions if item.number == int(number)), None)
+        if held is None or template.is_default(held):
+            code = "launchTemplateVersionDoesNotExist" if held is None else "unexpectedError"
+            kept.append(about | {"ResponseError": {"Code": code, "Message": f"Version {number} can't be deleted."}})
+        else:
+            template.versions.remove(held)
+            deleted.append(about)
+    return {
+        "SuccessfullyDeletedLaunchTemplateVersions": deleted,
+        "UnsuccessfullyDeletedLaunchTemplateVersions": kept,
+    }
 
 
 def _data(given: Document) -> Document:
