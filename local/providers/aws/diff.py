@@ -87,4 +87,4 @@ def _step(name: str) -> str:
 def _difference(path: str, dotted: str, kind: str, resource: Resource) -> Difference:
     parts = dotted.split(".")
     prefixes = {".".join(parts[: length + 1]) for length in range(len(parts))}
-    return Difference(path, kind, bool(prefixes & resource.replaces))
+    return Difference(path, kind, bool(prefixes & (resource.replaces | {"region"})))

@@ -55,8 +55,8 @@ def read(operation: Operation, default_tags: Mapping[str, str]) -> tuple[dict[st
 
 
 def delete(operation: Operation) -> None:
-    """Delete it and wait until it is gone; what is gone already is fine."""
-    if not operation.read():
+    """Delete it and wait until it is gone; what is gone already is fine, and `skipDestroy` leaves it to others."""
+    if operation.state.get("skipDestroy") or not operation.read():
         return
     for step in operation.resource.delete:
 

@@ -3,12 +3,12 @@
 from local.providers.aws.resource import Call, Tagging
 
 
-def tagging(kind: str) -> Tagging:
-    """The tagging of a kind of EC2 resource, such as `subnet`."""
+def tagging(kind: str, id: str = "{id}") -> Tagging:
+    """The tagging of a kind of EC2 resource, such as `subnet`, by the template of its EC2 id."""
     return Tagging(
         create={"TagSpecifications": [{"ResourceType": kind, "Tags": "{tagsAll}"}]},
-        add=Call("CreateTags", {"Resources": ["{id}"], "Tags": "{newTags}"}),
-        remove=Call("DeleteTags", {"Resources": ["{id}"], "Tags": "{goneTags}"}),
+        add=Call("CreateTags", {"Resources": [id], "Tags": "{newTags}"}),
+        remove=Call("DeleteTags", {"Resources": [id], "Tags": "{goneTags}"}),
     )
 
 

@@ -116,7 +116,7 @@ PLACEMENT_GROUP = Resource(
     outputs={"arn": arn("placement-group")},
     missing=words("InvalidPlacementGroup.Unknown"),
     naming=Naming(longest=255),
-    tagging=tagging("placement-group"),
+    tagging=tagging("placement-group", "{placementGroupId}"),
 )
 
 CAPACITY_RESERVATION = Resource(

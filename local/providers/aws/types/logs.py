@@ -17,16 +17,11 @@ def _key(operation: Operation) -> None:
     operation.call("AssociateKmsKey" if key else "DisassociateKmsKey", params)
 
 
-def _delete(operation: Operation) -> None:
-    if not operation.state.get("skipDestroy"):
-        operation.call("DeleteLogGroup", {"logGroupName": operation.id})
-
-
 LOG_GROUP = Resource(
     token="aws:cloudwatch/logGroup:LogGroup",
     service="logs",
     id="{name}",
-    create=Call("CreateLogGroup", {"logGroupName": "{name}"}, "{name: null}"),
+    create=Call("CreateLogGroup"),
     reads=(
         lambda operation: next(
             (
@@ -52,7 +47,7 @@ LOG_GROUP = Resource(
             Call("PutLogGroupDeletionProtection", {"logGroupIdentifier": "{id}"}),
         ),
     ),
-    delete=(_delete,),
+    delete=(Call("DeleteLogGroup", {"logGroupName": "{id}"}),),
     replaces=words("name namePrefix logGroupClass"),
     computed=words("logGroupClass deletionProtectionEnabled"),
     kept=words("skipDestroy"),

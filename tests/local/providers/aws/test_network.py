@@ -1,5 +1,7 @@
 """A VPC and everything in it on the real engine: created, read back, repaired, changed, deleted."""
 
+from typing import Any
+
 import pulumi
 import pulumi_aws as aws
 import pytest
@@ -30,7 +32,7 @@ def program(cidr="10.0.0.0/16", tags=None, hop_limit=2, description="nodes", str
         aws.ec2.Route("world", route_table_id=outward.id, destination_cidr_block="0.0.0.0/0", gateway_id=gateway.id)
         aws.ec2.RouteTableAssociation("public", subnet_id=public.id, route_table_id=outward.id)
         inward = aws.ec2.RouteTable("inward", vpc_id=vpc.id)
-        way_out = {"nat_gateway_id": nat.id} if target == "nat" else {"gateway_id": gateway.id}
+        way_out: dict[str, Any] = {"nat_gateway_id": nat.id} if target == "nat" else {"gateway_id": gateway.id}
         aws.ec2.Route("out", route_table_id=inward.id, destination_cidr_block="0.0.0.0/0", **way_out)
         aws.ec2.RouteTableAssociation("private", subnet_id=private.id, route_table_id=inward.id)
         aws.ec2.VpcEndpoint(

@@ -1,6 +1,7 @@
 """Roles, policies and buckets on the real engine: created, read back, repaired, changed, deleted."""
 
 import json
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -17,6 +18,30 @@ def trust(service):
 def allow(action, resource="*"):
     statement = {"Sid": "A", "Effect": "Allow", "Action": action, "Resource": resource}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def rules(days) -> Any:
+    return [
+        {
+            "id": "abort",
+            "status": "Enabled",
+            "filter": {},
+            "abort_incomplete_multipart_upload": {"days_after_initiation": 7},
+        },
+        {
+            "id": "expire",
+            "status": "Enabled",
+            "filter": {"prefix": "checkpoints/"},
+            "expiration": {"days": days},
+            "noncurrent_version_expiration": {"noncurrent_days": 7},
+        },
+        {
+            "id": "tier",
+            "status": "Enabled",
+            "filter": {"and": {"prefix": "datasets/", "tags": {"tier": "cold"}}},
+            "transitions": [{"days": 30, "storage_class": "INTELLIGENT_TIERING"}],
+        },
+    ]
 
 
 def program(action="s3:GetObject", description="Ray", path="/", days=30, versioned="Enabled", block=True, force=True):
@@ -78,27 +103,7 @@ def program(action="s3:GetObject", description="Ray", path="/", days=30, version
         aws.s3.BucketLifecycleConfiguration(
             "lifecycle",
             bucket=bucket.id,
-            rules=[
-                {
-                    "id": "abort",
-                    "status": "Enabled",
-                    "filter": {},
-                    "abort_incomplete_multipart_upload": {"days_after_initiation": 7},
-                },
-                {
-                    "id": "expire",
-                    "status": "Enabled",
-                    "filter": {"prefix": "checkpoints/"},
-                    "expiration": {"days": days},
-                    "noncurrent_version_expiration": {"noncurrent_days": 7},
-                },
-                {
-                    "id": "tier",
-                    "status": "Enabled",
-                    "filter": {"and": {"prefix": "datasets/", "tags": {"tier": "cold"}}},
-                    "transitions": [{"days": 30, "storage_class": "INTELLIGENT_TIERING"}],
-                },
-            ],
+            rules=rules(days),
         )
         aws.s3.BucketOwnershipControls("owner", bucket=bucket.id, rule={"object_ownership": "BucketOwnerEnforced"})
         pulumi.export("bucket", bucket.bucket)
@@ -116,8 +121,8 @@ def test_storage_and_identity_go_through_a_whole_life(account, engine):
     bucket, role = out["bucket"], out["role"]
     assert bucket.startswith("checkpoints-")
     assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
-    rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
-    assert {rule["ID"] for rule in rules} == {"abort", "expire", "tier"}
+    kept = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert {rule["ID"] for rule in kept} == {"abort", "expire", "tier"}
     tags = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
     assert {tag["Key"]: tag["Value"] for tag in tags} == {"data": "checkpoints", "project": "trial"}
     assert len(iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]) == 2
@@ -127,7 +132,7 @@ def test_storage_and_identity_go_through_a_whole_life(account, engine):
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
     s3.delete_public_access_block(Bucket=bucket)
     s3.delete_bucket_policy(Bucket=bucket)
-    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules[:1]})
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": kept[:1]})
     iam.update_role(RoleName=role, Description="stranger", MaxSessionDuration=3600)
     iam.update_assume_role_policy(RoleName=role, PolicyDocument=trust("ec2.amazonaws.com"))
     iam.detach_role_policy(RoleName=role, PolicyArn=out["policy"])
