@@ -114,6 +114,8 @@ class Answers:
 
     given: dict[tuple[str, str], Any] = field(default_factory=dict)
     called: list[tuple[str, str]] = field(default_factory=list)
+    quotas: dict[str, float] = field(default_factory=dict)
+    kept: dict[str, Any] = field(default_factory=dict)
 
     def give(self, service: str, operation: str, answer: Any) -> None:
         """Answer an operation by a document, or by a function of its parameters; an exception is raised."""
@@ -127,8 +129,6 @@ class Answers:
     def quota(self, code: str, value: float) -> None:
         """Set one service quota; all others are plenty."""
         self.quotas[code] = value
-
-    quotas: dict[str, float] = field(default_factory=dict)
 
     def reset(self) -> None:
         """Forget everything but that quotas are plenty, no tag is known, and the deployer may do all."""
@@ -159,8 +159,6 @@ class Answers:
         if answer is None:
             return None
         return Reply(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 200)), copy.deepcopy(answer)
-
-    kept: dict[str, Any] = field(default_factory=dict)
 
     def keep(self, parsed: Any, model: Any, context: dict[str, Any], **_: Any) -> None:
         """Botocore event: keep answers that are the same in every account, and slow to write."""
