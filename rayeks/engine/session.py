@@ -45,7 +45,7 @@ class Session:
                 warnings.filterwarnings("ignore", module=r"pulumi(_aws)?\b")
                 answer = attended(self.engine.command, lambda: work(self.engine.stack, progress), self.say)
         except CommandError as error:
-            raise self._failure(what, progress, error) from error
+            raise self._failure(what, progress, error) from None
         servers.remember(self.servers)
         return progress, answer
 
