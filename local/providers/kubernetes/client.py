@@ -22,6 +22,7 @@ BUSY_DELAYS_S = (0.2, 0.5, 1.0, 2.0, 4.0)
 RACE_TRIES = 5
 BUSY_CODES = frozenset({429, 502, 503, 504})
 APPLY = "application/apply-patch+yaml"  # JSON is YAML, and the API server takes it as such
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 CONNECTIONS = 32
 
 
@@ -81,6 +82,11 @@ class ApiServer:
     def get(self, kind: Kind, namespace: str | None, name: str) -> dict[str, Any] | None:
         """The live object, or None where there is none."""
         return self._or_none("GET", kind.path(namespace, name))
+
+    def metadata(self, kind: Kind, namespace: str | None, name: str) -> dict[str, Any] | None:
+        """The metadata of the live object, or None: what to poll, for some CRDs are a megabyte."""
+        found = self._or_none("GET", kind.path(namespace, name), accept=METADATA_ONLY)
+        return found and found["metadata"]
 
     def select(self, kind: Kind, namespace: str | None, selector: str) -> list[dict[str, Any]]:
         """The live objects with the labels of `selector`."""
@@ -156,13 +162,14 @@ class ApiServer:
         query: dict[str, str] | None = None,
         body: Any = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> dict[str, Any]:
         """One request as JSON. Raises ApiError for a refusal and Unreachable where nothing answers."""
         url = self.server + path + (f"?{urlencode(query)}" if query else "")
         payload = None if body is None else json.dumps(body).encode()
         renewed = False
         for delay in (*BUSY_DELAYS_S, None):
-            response = self._send(method, url, payload, {"Content-Type": content_type, "Accept": "application/json"})
+            response = self._send(method, url, payload, {"Content-Type": content_type, "Accept": accept})
             if response.status < 300:
                 return json.loads(response.data)
             if response.status == 401 and not renewed:

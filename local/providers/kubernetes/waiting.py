@@ -33,16 +33,25 @@ def timeout_s(custom: float, obj: Mapping[str, Any]) -> float:
     return custom or (float(text) if text.isdigit() else DEFAULT_TIMEOUT_S)
 
 
-def until(api: ApiServer, lacking: Callable[[], str | None], limit_s: float, say: Say) -> str | None:
-    """Poll until nothing is `lacking`; what it last lacked, if `limit_s` ends first. Says so every five seconds."""
+def until(
+    api: ApiServer,
+    lacking: Callable[[], str | None],
+    limit_s: float,
+    say: Say,
+    explain: Callable[[str], str] = str,
+) -> str | None:
+    """Poll until nothing is `lacking`; what it last lacked, if `limit_s` ends first.
+
+    Says so every five seconds. `explain` may find out more than it is worth to ask for at every poll.
+    """
     start = said = time.monotonic()
     interval = FIRST_POLL_S
     while (reason := lacking()) is not None:
         now = time.monotonic()
         if now - start >= limit_s:
-            return reason
+            return explain(reason)
         if now - said >= MESSAGE_EVERY_S:
-            say(f"waiting for {reason}, {now - start:.0f} s of {limit_s:.0f} s")
+            say(f"waiting for {explain(reason)}, {now - start:.0f} s of {limit_s:.0f} s")
             said = now
         api.pause(max(0.0, min(interval, limit_s - (now - start))))
         interval = min(interval * POLL_GROWTH, LAST_POLL_S)
@@ -57,11 +66,13 @@ def until_met(
     seen = [live]
 
     def lacking() -> str | None:
-        now = api.get(kind, metadata.get("namespace"), metadata["name"])
+        now = api.metadata(kind, metadata.get("namespace"), metadata["name"])
+        if now and now["resourceVersion"] != seen[0]["metadata"]["resourceVersion"]:
+            now = api.get(kind, metadata.get("namespace"), metadata["name"])
+            seen[0] = now or seen[0]
         if now is None:
             return f"{kind.name} {metadata['name']} itself, which was deleted meanwhile"
-        seen[0] = now
-        missing = [text for condition in wanted if (text := condition.lacking(now))]
+        missing = [text for condition in wanted if (text := condition.lacking(seen[0]))]
         return f"{'; '.join(missing)} of {kind.name} {metadata['name']}" if missing else None
 
     return (seen[0], until(api, lacking, limit_s, say)) if wanted else (live, None)
@@ -73,12 +84,15 @@ def until_gone(api: ApiServer, kind: Kind, live: Mapping[str, Any], limit_s: flo
     name, namespace = metadata["name"], metadata.get("namespace")
 
     def lacking() -> str | None:
-        now = api.get(kind, namespace, name)
-        if now is None or now["metadata"]["uid"] != metadata.get("uid", now["metadata"]["uid"]):
-            return None
-        return f"deletion of {kind.name} {name}: {holders(now)}"
+        now = api.metadata(kind, namespace, name)
+        gone = now is None or now["uid"] != metadata.get("uid", now["uid"])
+        return None if gone else f"deletion of {kind.name} {name}"
 
-    reason = until(api, lacking, limit_s, say)
+    def explain(reason: str) -> str:
+        now = api.get(kind, namespace, name)
+        return f"{reason}: {holders(now)}" if now else reason
+
+    reason = until(api, lacking, limit_s, say, explain)
     if reason:
         where = f" -n {namespace}" if namespace else ""
         raise TimedOut(

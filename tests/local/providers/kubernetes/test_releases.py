@@ -16,6 +16,16 @@ RELEASE = "kubernetes:helm.sh/v3:Release"
 CRD = crds.CRD
 
 
+FEW = ("karpenter.sh_nodepools.yaml", "karpenter.k8s.aws_ec2nodeclasses.yaml", "ray.io_rayclusters.yaml")
+
+
+@pytest.fixture(autouse=True)
+def _few_crds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each chart only the CRDs that the tests look at: the API server takes seconds for a large one."""
+    shipped = charts.manifests
+    monkeypatch.setattr(charts, "manifests", lambda chart: {k: v for k, v in shipped(chart).items() if k in FEW})
+
+
 def release(chart: str, **arguments: Any) -> dict[str, Any]:
     return {"name": chart, "chart": chart, "namespace": "kube-system", **arguments}
 
@@ -134,19 +144,16 @@ def test_a_release_that_stops_half_way_is_recorded_as_failed_and_mended(resource
 
 
 def test_an_upgrade_takes_away_what_the_chart_no_longer_has(resource, live: Live, monkeypatch):
-    shipped = charts.manifests(charts.find("karpenter-crd"))
-    few = {name: text for name, text in shipped.items() if name in ("karpenter.sh_nodeclaims.yaml",)}
-    more = few | {"karpenter.sh_nodeoverlays.yaml": shipped["karpenter.sh_nodeoverlays.yaml"]}
     item = resource(RELEASE, "karpenter-crd")
-    monkeypatch.setattr(charts, "manifests", lambda chart: more)
     item.up(release("karpenter-crd"))
-    monkeypatch.setattr(charts, "manifests", lambda chart: few)
+    fewer = {FEW[0]: charts.manifests(charts.find("karpenter-crd"))[FEW[0]]}
+    monkeypatch.setattr(charts, "manifests", lambda chart: fewer)
     item.up(release("karpenter-crd", values={"changed": True}))
-    assert live(*CRD, "nodeclaims.karpenter.sh")
-    assert live(*CRD, "nodeoverlays.karpenter.sh") is None
+    assert live(*CRD, "nodepools.karpenter.sh")
+    assert live(*CRD, "ec2nodeclasses.karpenter.k8s.aws") is None
 
 
-def test_karpenters_and_rays_rules_hold_in_the_preview_once_their_charts_are_installed(resource, monkeypatch):
+def test_karpenters_and_rays_rules_hold_in_the_preview_once_their_charts_are_installed(resource):
     resource(RELEASE, "karpenter-crd").up(release("karpenter-crd"))
     pool = {
         "metadata": {"name": "ray-cpu"},
@@ -165,9 +172,6 @@ def test_karpenters_and_rays_rules_hold_in_the_preview_once_their_charts_are_ins
         item.preview(pool)
     pool["spec"]["disruption"]["consolidateAfter"] = "5m"
     assert item.preview(pool)["spec"]["disruption"]["budgets"] == [{"nodes": "10%"}], "Karpenter's default"
-    shipped = charts.manifests
-    ray_clusters = "ray.io_rayclusters.yaml"  # alone, because the four of them take many seconds
-    monkeypatch.setattr(charts, "manifests", lambda chart: {ray_clusters: shipped(chart)[ray_clusters]})
     operator = resource(RELEASE, "kuberay-operator")
     operator.up(release("kuberay-operator", version="1.6.2"))
     cluster = {"metadata": {"name": "ray"}, "spec": {"headGroupSpecc": {}}}
