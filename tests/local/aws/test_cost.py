@@ -5,23 +5,11 @@ import json
 import pytest
 
 ACCOUNT = "123456789012"
+TOPIC = f"arn:aws:sns:us-west-2:{ACCOUNT}:alerts"
 ALARM = {"NotificationType": "ACTUAL", "ComparisonOperator": "GREATER_THAN", "Threshold": 80.0}
 
 
-def topic(aws, *, open_to: str = "budgets.amazonaws.com") -> str:
-    arn = aws("sns").create_topic(Name="alerts")["TopicArn"]
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": open_to},
-        "Action": "SNS:Publish",
-        "Resource": arn,
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    aws("sns").set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=policy)
-    return arn
-
-
-def budget(aws, subscriber: str, **given) -> None:
+def budget(aws, **given) -> None:
     about = {
         "BudgetName": "ray",
         "BudgetType": "COST",
@@ -33,7 +21,7 @@ def budget(aws, subscriber: str, **given) -> None:
         AccountId=ACCOUNT,
         Budget=about,
         NotificationsWithSubscribers=[
-            {"Notification": ALARM, "Subscribers": [{"SubscriptionType": "SNS", "Address": subscriber}]}
+            {"Notification": ALARM, "Subscribers": [{"SubscriptionType": "SNS", "Address": TOPIC}]}
         ],
         ResourceTags=[{"Key": "a", "Value": "1"}],
     )
@@ -41,7 +29,7 @@ def budget(aws, subscriber: str, **given) -> None:
 
 def test_a_budget_is_made_read_back_changed_and_removed(aws) -> None:
     budgets, ask = aws("budgets"), {"AccountId": ACCOUNT, "BudgetName": "ray"}
-    budget(aws, topic(aws))
+    budget(aws)
     seen = budgets.describe_budget(**ask)["Budget"]
     assert seen["BudgetLimit"] == {"Amount": "1000.0", "Unit": "USD"}
     assert seen["CostFilters"] == {"TagKeyValue": ["user:team$ray"]}
@@ -57,7 +45,7 @@ def test_a_budget_is_made_read_back_changed_and_removed(aws) -> None:
     budgets.update_budget(AccountId=ACCOUNT, NewBudget=changed | {"BudgetLimit": limit})
     assert budgets.describe_budget(**ask)["Budget"]["BudgetLimit"] == limit
     with aws.refused("DuplicateRecordException"):
-        budget(aws, "arn:aws:sns:us-west-2:123456789012:alerts")
+        budget(aws)
     budgets.delete_budget(**ask)
     for operation in ("describe_budget", "delete_budget", "describe_notifications_for_budget"):
         with aws.refused("NotFoundException"):
@@ -66,7 +54,7 @@ def test_a_budget_is_made_read_back_changed_and_removed(aws) -> None:
 
 def test_notifications_and_subscribers_come_and_go(aws) -> None:
     budgets, ask = aws("budgets"), {"AccountId": ACCOUNT, "BudgetName": "ray"}
-    budget(aws, topic(aws))
+    budget(aws)
     forecast = ALARM | {"NotificationType": "FORECASTED", "ThresholdType": "PERCENTAGE"}
     mail = {"SubscriptionType": "EMAIL", "Address": "team@example.com"}
     budgets.create_notification(**ask, Notification=forecast, Subscribers=[mail])
@@ -84,15 +72,19 @@ def test_notifications_and_subscribers_come_and_go(aws) -> None:
         budgets.delete_notification(**ask, Notification=forecast)
 
 
-def test_a_budget_needs_a_topic_that_lets_it_publish(aws) -> None:
-    with aws.refused("InvalidParameterException", says="does not exist"):
-        budget(aws, "arn:aws:sns:us-west-2:123456789012:none")
-    with aws.refused("InvalidParameterException", says="let budgets"):
-        budget(aws, topic(aws, open_to="events.amazonaws.com"))
+def test_wrong_budgets_and_subscribers_are_refused(aws) -> None:
+    budgets, ask = aws("budgets"), {"AccountId": ACCOUNT, "BudgetName": "ray"}
     with aws.refused("InvalidParameterException", says="needs a limit"):
-        aws("budgets").create_budget(
-            AccountId=ACCOUNT, Budget={"BudgetName": "x", "BudgetType": "COST", "TimeUnit": "MONTHLY"}
-        )
+        about = {"BudgetName": "x", "BudgetType": "COST", "TimeUnit": "MONTHLY"}
+        budgets.create_budget(AccountId=ACCOUNT, Budget=about)
+    budget(aws)
+    with aws.refused("CreationLimitExceededException", says="SNS"):
+        other = {"SubscriptionType": "SNS", "Address": TOPIC + "2"}
+        budgets.create_subscriber(**ask, Notification=ALARM, Subscriber=other)
+    with aws.refused("InvalidParameterException", says="not the ARN"):
+        wrong = {"SubscriptionType": "SNS", "Address": "alerts"}
+        other = ALARM | {"Threshold": 90.0}
+        budgets.create_notification(**ask, Notification=other, Subscribers=[wrong])
 
 
 def test_anomalies_are_watched_and_told(aws) -> None:
