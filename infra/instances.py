@@ -21,7 +21,8 @@ class InstanceFacts:
     gpu_memory_mib: int
     nvme_gb: int
     efa_interfaces: int
-    network_cards: int
+    efa_cards: tuple[int, ...]
+    """The network cards that take an efa-only interface; on p6-b300 card 0 is not one of them."""
     placement_strategies: tuple[str, ...]
 
     @property
@@ -71,7 +72,11 @@ def facts(name: str) -> InstanceFacts | None:
         gpu_memory_mib=gpu.get("TotalGpuMemoryInMiB", 0),
         nvme_gb=raw.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0),
         efa_interfaces=network.get("EfaInfo", {}).get("MaximumEfaInterfaces", 0),
-        network_cards=network.get("MaximumNetworkCards", 1),
+        efa_cards=tuple(
+            card["NetworkCardIndex"]
+            for card in network.get("NetworkCards", ())
+            if "efa-only" in card.get("InterfaceTypes", ())
+        ),
         placement_strategies=tuple(raw.get("PlacementGroupInfo", {}).get("SupportedStrategies", ())),
     )
 

@@ -167,17 +167,16 @@ def budgets(pool: Pool) -> list[Object]:
 def efa_interfaces(instance_type: str) -> list[Object]:
     """The interface layout that uses every EFA card of a type, from EC2's data; empty where the type has no EFA.
 
-    Card 0 carries the primary interface and, as device 1, an efa-only one; every further card an efa-only one as
-    device 0. efa-only interfaces use no IP address. Layout: EKS user guide, "Manage EFA devices".
+    Card 0 carries the primary interface, and every card that takes one an efa-only interface: as device 1 beside the
+    primary, else as device 0. efa-only interfaces use no IP address. Layout: EKS user guide, "Manage EFA devices".
     """
     known = instances.facts(instance_type)
     if known is None or known.efa_interfaces == 0:
         return []
-    cards = min(known.network_cards, known.efa_interfaces)
-    return [
-        {"networkCardIndex": 0, "deviceIndex": 0, "interfaceType": "interface"},
-        {"networkCardIndex": 0, "deviceIndex": 1, "interfaceType": "efa-only"},
-        *({"networkCardIndex": card, "deviceIndex": 0, "interfaceType": "efa-only"} for card in range(1, cards)),
+    primary = {"networkCardIndex": 0, "deviceIndex": 0, "interfaceType": "interface"}
+    return [primary] + [
+        {"networkCardIndex": card, "deviceIndex": 1 if card == 0 else 0, "interfaceType": "efa-only"}
+        for card in known.efa_cards[: known.efa_interfaces]
     ]
 
 

@@ -75,7 +75,8 @@ def test_a_training_node_class_selects_its_placement_group_and_every_efa_card(po
 
 
 @pytest.mark.parametrize(
-    ("kind", "efa"), [("g6.xlarge", 0), ("g6.12xlarge", 1), ("g6e.48xlarge", 4), ("p5en.48xlarge", 16)]
+    ("kind", "efa"),
+    [("g6.xlarge", 0), ("g6.12xlarge", 1), ("g6e.48xlarge", 4), ("p5en.48xlarge", 16), ("p6-b300.48xlarge", 16)],
 )
 def test_the_interface_layout_follows_the_cards_that_ec2_reports(kind, efa):
     layout = karpenter.efa_interfaces(kind)
@@ -94,3 +95,8 @@ def test_roots_are_encrypted_and_metadata_needs_a_token(pools):
         assert made["blockDeviceMappings"][0]["ebs"]["encrypted"] is True
         assert made["metadataOptions"]["httpTokens"] == "required"
         assert made["amiSelectorTerms"][0]["alias"] != "al2023@latest"
+
+
+def test_a_card_that_takes_no_efa_gets_none():
+    layout = karpenter.efa_interfaces("p6-b300.48xlarge")
+    assert [i["interfaceType"] for i in layout if i["networkCardIndex"] == 0] == ["interface"]
