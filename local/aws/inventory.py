@@ -155,7 +155,7 @@ KINDS: dict[str, Callable[[Client], Iterable[str]]] = {
     "ec2:security-group": _outside_default("describe_security_groups", "SecurityGroups", "GroupId"),
     "ec2:network-acl": _outside_default("describe_network_acls", "NetworkAcls", "NetworkAclId"),
     "ec2:network-interface": _outside_default("describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
-    "ec2:nat-gateway": _alive("describe_nat_gateways", "NatGateways", "NatGatewayId", "deleted"),
+    "ec2:nat-gateway": _alive("describe_nat_gateways", "NatGateways", "NatGatewayId", "deleted", "failed"),
     "ec2:vpc-endpoint": _alive("describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId", "deleted"),
     "ec2:elastic-ip": _each("ec2", "describe_addresses", "Addresses", "AllocationId"),
     "ec2:launch-template": _each("ec2", "describe_launch_templates", "LaunchTemplates", "LaunchTemplateId"),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from local.aws.moto import Call, Fault, Service, paged
+from local.aws.policy import statements
 
 logs = Service("logs", invalid="InvalidParameterException")
 
@@ -14,7 +15,7 @@ RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 109
 def create_log_group(call: Call, request: Document) -> Document:
     """Create a log group, encrypted with a key that exists."""
     if request.get("kmsKeyId"):
-        _usable(call, request["kmsKeyId"])
+        _usable(call, request["kmsKeyId"], request["logGroupName"])
     group = call.backend().create_log_group(
         request["logGroupName"], request.get("tags") or {}, kmsKeyId=request.get("kmsKeyId")
     )
@@ -87,7 +88,7 @@ def put_retention_policy(call: Call, request: Document) -> Document:
 @logs
 def associate_kms_key(call: Call, request: Document) -> Document:
     """Encrypt what comes from now on with a key."""
-    _usable(call, request["kmsKeyId"])
+    _usable(call, request["kmsKeyId"], request["logGroupName"])
     _group(call, request["logGroupName"]).kms_key_id = request["kmsKeyId"]
     return {}
 
@@ -126,10 +127,24 @@ def _group(call: Call, name: str) -> Any:
     return found
 
 
-def _usable(call: Call, arn: str) -> None:
+def _usable(call: Call, arn: str, name: str) -> None:
+    """Refuse a key that is not there, or whose own policy does not let this service use it."""
     key = call.backend("kms").keys.get(arn.rsplit("/", 1)[-1])
-    if key is None or key.key_state != "Enabled":
+    service = f"logs.{call.region}.amazonaws.com"
+    if key is None or key.key_state != "Enabled" or not _lets(key.policy, service):
+        group = call.arn(f"log-group:{name}")
         raise Fault(
-            "InvalidParameterException",
-            f"The specified KMS key does not exist or is not allowed to be used with the log group: {arn}",
+            "AccessDeniedException",
+            f"The specified KMS key does not exist or is not allowed to be used with Arn '{group}'",
         )
+
+
+def _lets(policy: str, service: str) -> bool:
+    for statement in statements(policy):
+        principal = statement.get("Principal") or {}
+        named = principal if isinstance(principal, str) else principal.get("Service") or principal.get("AWS")
+        if statement.get("Effect") == "Allow" and {service, "logs.amazonaws.com", "*"} & set(
+            [named] if isinstance(named, str) else named or []
+        ):
+            return True
+    return False

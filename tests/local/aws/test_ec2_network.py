@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from botocore.exceptions import WaiterError
 
 
 def address(aws) -> str:
@@ -92,13 +93,12 @@ def test_a_regional_nat_gateway_belongs_to_the_vpc(aws) -> None:
 @pytest.mark.parametrize(
     ("given", "code"),
     [
-        ({"AllocationId": "eipalloc-0"}, "InvalidAllocationID.NotFound"),
         ({"SubnetId": "subnet-0"}, "InvalidSubnetID.NotFound"),
         ({"AllocationId": None}, "MissingParameter"),
         ({"AvailabilityMode": "regional"}, "InvalidParameterCombination"),
     ],
 )
-def test_a_nat_gateway_that_cannot_work_is_refused(aws, given: dict, code: str) -> None:
+def test_a_wrong_nat_gateway_is_refused(aws, given: dict, code: str) -> None:
     vpc, subnets = aws.network()
     internet(aws, vpc)
     request = {"SubnetId": subnets[0], "AllocationId": address(aws)} | given
@@ -107,10 +107,24 @@ def test_a_nat_gateway_that_cannot_work_is_refused(aws, given: dict, code: str) 
     assert aws("ec2").describe_network_interfaces()["NetworkInterfaces"] == []
 
 
-def test_a_public_nat_gateway_needs_an_internet_gateway(aws) -> None:
-    _, subnets = aws.network()
-    with aws.refused("Gateway.NotAttached"):
-        aws("ec2").create_nat_gateway(SubnetId=subnets[0], AllocationId=address(aws))
+def failure(aws, subnet: str, allocation: str) -> str:
+    made = aws("ec2").create_nat_gateway(SubnetId=subnet, AllocationId=allocation)["NatGateway"]["NatGatewayId"]
+    with pytest.raises(WaiterError):
+        aws("ec2").get_waiter("nat_gateway_available").wait(NatGatewayIds=[made])
+    seen = aws("ec2").describe_nat_gateways(NatGatewayIds=[made])["NatGateways"][0]
+    assert seen["State"] == "failed"
+    return seen["FailureCode"]
+
+
+def test_a_nat_gateway_that_cannot_work_fails_while_it_is_made(aws) -> None:
+    vpc, subnets = aws.network()
+    eip = address(aws)
+    assert failure(aws, subnets[0], eip) == "Gateway.NotAttached"
+    internet(aws, vpc)
+    assert failure(aws, subnets[0], "eipalloc-0123456789abcdef0") == "InvalidAllocationID.NotFound"
+    aws("ec2").create_nat_gateway(SubnetId=subnets[0], AllocationId=eip)
+    assert failure(aws, subnets[1], eip) == "InvalidAllocationID.AlreadyAssociated"
+    assert len(aws("ec2").describe_network_interfaces()["NetworkInterfaces"]) == 1
 
 
 def test_an_absent_nat_gateway_is_not_found(aws) -> None:

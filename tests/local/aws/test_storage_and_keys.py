@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-
 POLICY = {
     "Version": "2012-10-17",
     "Statement": [
@@ -17,6 +15,14 @@ POLICY = {
         }
     ],
 }
+
+
+NO_KEY = "arn:aws:kms:us-west-2:123456789012:key/none"
+
+
+def key_policy(service: str) -> str:
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "kms:*", "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def bucket(aws, name: str = "ray-data"):
@@ -178,7 +184,7 @@ def test_a_key_is_rotated_described_and_deleted_after_a_window(aws) -> None:
 
 def test_a_log_group_keeps_retention_key_and_tags(aws) -> None:
     logs = aws("logs")
-    key = aws("kms").create_key()["KeyMetadata"]["Arn"]
+    key = aws("kms").create_key(Policy=key_policy("logs.us-west-2.amazonaws.com"))["KeyMetadata"]["Arn"]
     logs.create_log_group(logGroupName="/aws/eks/ray/cluster", tags={"a": "1"})
     logs.put_retention_policy(logGroupName="/aws/eks/ray/cluster", retentionInDays=30)
     logs.associate_kms_key(logGroupName="/aws/eks/ray/cluster", kmsKeyId=key)
@@ -205,7 +211,10 @@ def test_a_log_group_keeps_retention_key_and_tags(aws) -> None:
         logs.put_retention_policy(logGroupName="/aws/eks/ray/cluster", retentionInDays=30)
 
 
-@pytest.mark.parametrize("bad", [{"kmsKeyId": "arn:aws:kms:us-west-2:123456789012:key/none"}])
-def test_a_log_group_with_an_absent_key_is_refused(aws, bad: dict) -> None:
-    with aws.refused("InvalidParameterException"):
-        aws("logs").create_log_group(logGroupName="/x", **bad)
+def test_a_log_group_takes_only_a_key_that_lets_the_service_in(aws) -> None:
+    logs = aws("logs")
+    closed = aws("kms").create_key()["KeyMetadata"]["Arn"]
+    for key in (NO_KEY, closed):
+        with aws.refused("AccessDeniedException", says="not allowed to be used"):
+            logs.create_log_group(logGroupName="/x", kmsKeyId=key)
+    assert logs.describe_log_groups()["logGroups"] == []

@@ -63,7 +63,9 @@ def _vpc(backend: Any, vpc_id: str) -> None:
         or any(gateway.vpc and gateway.vpc.id == vpc_id for gateway in backend.internet_gateways.values())
         or any(group.name != "default" for group in backend.groups.get(vpc_id, {}).values())
         or any(item.vpc_id == vpc_id and item.state != "deleted" for item in backend.vpc_end_points.values())
-        or any(item.vpc_id == vpc_id and item.state != "deleted" for item in backend.nat_gateways.values())
+        or any(
+            item.vpc_id == vpc_id and item.state not in ("deleted", "failed") for item in backend.nat_gateways.values()
+        )
         or any(
             peer.status.code == "active" and vpc_id in (peer.vpc.id, peer.peer_vpc.id)
             for peer in backend.vpc_pcxs.values()

@@ -16,6 +16,14 @@ FILTERS = {
 }
 
 
+class Failure(Exception):
+    """Why a gateway could not be made, and what of it is known."""
+
+    def __init__(self, code: str, message: str, **about: str) -> None:
+        super().__init__(message)
+        self.about: Document = {"FailureCode": code, "FailureMessage": message, **about}
+
+
 class Gateway(TaggedEC2Resource):
     """A NAT gateway; moto's routes hold it by its id."""
 
@@ -49,10 +57,11 @@ def create_nat_gateway(call: Call, request: Document) -> Document:
         "AvailabilityMode": "regional" if regional else "zonal",
         "NatGatewayAddresses": addresses,
     }
-    if regional:
-        about |= _regional(call, request, addresses)
-    else:
-        about |= _zonal(call, request, addresses, private)
+    try:
+        about |= _regional(call, request, addresses) if regional else _zonal(call, request, addresses, private)
+    except Failure as failure:
+        # What EC2 finds out only while it makes the gateway shows in the gateway's state.
+        about |= failure.about | {"State": "failed", "DeleteTime": datetime.now(UTC)}
     key = about["NatGatewayId"]
     tag(call, key, request, "natgateway")
     backend = call.backend("ec2")
@@ -104,26 +113,24 @@ def _zonal(call: Call, request: Document, addresses: list[Document], private: bo
         raise Fault("InvalidParameter", "AllocationId can't be given for a private NAT gateway")
     if not private and not allocation:
         raise Fault("MissingParameter", "The request must contain the parameter allocationId")
+    place = {"SubnetId": subnet.id, "VpcId": subnet.vpc_id}
     if not private and not _has_internet_gateway(call, subnet.vpc_id):
-        raise Fault("Gateway.NotAttached", f"Network {subnet.vpc_id} has no Internet gateway attached")
+        raise Failure("Gateway.NotAttached", f"Network {subnet.vpc_id} has no Internet gateway attached", **place)
+    address = _free_address(backend, allocation, place) if allocation else None
     interface = backend.create_network_interface(
         subnet, request.get("PrivateIpAddress") or [], description="Interface for NAT Gateway"
     )
     interface.requester_managed, interface.status, interface.interface_type = True, "in-use", "nat_gateway"
-    address: Document = {
+    about: Document = {
         "NetworkInterfaceId": interface.id,
         "PrivateIp": interface.private_ip_address,
         "IsPrimary": True,
         "Status": "succeeded",
     }
-    if allocation:
-        try:
-            address |= _associate(backend, allocation, interface)
-        except Fault:
-            backend.delete_network_interface(interface.id)
-            raise
-    addresses.append(address)
-    return {"SubnetId": subnet.id, "VpcId": subnet.vpc_id}
+    if address:
+        about |= _associate(backend, address, interface)
+    addresses.append(about)
+    return place
 
 
 def _regional(call: Call, request: Document, addresses: list[Document]) -> Document:
@@ -134,11 +141,11 @@ def _regional(call: Call, request: Document, addresses: list[Document]) -> Docum
         raise Fault("MissingParameter", "The request must contain the parameter vpcId")
     vpc = backend.get_vpc(request["VpcId"])
     if not _has_internet_gateway(call, vpc.id):
-        raise Fault("Gateway.NotAttached", f"Network {vpc.id} has no Internet gateway attached")
+        raise Failure("Gateway.NotAttached", f"Network {vpc.id} has no Internet gateway attached", VpcId=vpc.id)
     for place in request.get("AvailabilityZoneAddresses") or []:
         zone = place.get("AvailabilityZone")
         for allocation in place.get("AllocationIds") or []:
-            held = _associate(backend, allocation, None)
+            held = _associate(backend, _free_address(backend, allocation, {"VpcId": vpc.id}), None)
             addresses.append(
                 held
                 | {
@@ -159,15 +166,20 @@ def _regional(call: Call, request: Document, addresses: list[Document]) -> Docum
     }
 
 
-def _associate(backend: Any, allocation: str, interface: Any) -> Document:
+def _free_address(backend: Any, allocation: str, place: dict[str, str]) -> Any:
     address = next((item for item in backend.addresses if item.allocation_id == allocation), None)
+    message = f"Elastic IP address {allocation} could not be associated with this NAT gateway"
     if address is None:
-        raise Fault("InvalidAllocationID.NotFound", f"The allocation ID '{allocation}' does not exist")
+        raise Failure("InvalidAllocationID.NotFound", message, **place)
     if address.association_id:
-        raise Fault("InvalidIPAddress.InUse", f"The address with allocation id '{allocation}' is already in use")
-    backend.associate_address(eni=interface, allocation_id=allocation, reassociate=interface is None)
+        raise Failure("InvalidAllocationID.AlreadyAssociated", message, **place)
+    return address
+
+
+def _associate(backend: Any, address: Any, interface: Any) -> Document:
+    backend.associate_address(eni=interface, allocation_id=address.allocation_id, reassociate=interface is None)
     return {
-        "AllocationId": allocation,
+        "AllocationId": address.allocation_id,
         "PublicIp": address.public_ip,
         "AssociationId": address.association_id,
     }
