@@ -21,7 +21,7 @@ def outputs(operation: Operation, default_tags: Mapping[str, str]) -> dict[str, 
         value = fill(template, operation.scope)
         if value is not ABSENT:
             found.update(to_properties({name: value}, {name: fields[name]}, {}))
-    reference = operation.inputs or operation.state
+    reference = operation.inputs or operation.state or resource.defaults  # the last for an import
     for path in resource.kept:
         _keep(found, reference, path.split("."))
     if "region" in fields:

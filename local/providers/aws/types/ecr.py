@@ -50,6 +50,7 @@ REPOSITORY = Resource(
     kept=words("forceDelete"),
     computed=words("encryptionConfigurations imageScanningConfiguration"),
     defaults={"imageTagMutability": "MUTABLE", "forceDelete": False},
+    cleared={"imageTagMutabilityExclusionFilters": None},
     names={
         "name": "repositoryName",
         "arn": "repositoryArn",
@@ -92,6 +93,7 @@ PULL_THROUGH_CACHE_RULE = Resource(
     delete=(Call("DeletePullThroughCacheRule", {"ecrRepositoryPrefix": "{id}"}),),
     replaces=words("ecrRepositoryPrefix upstreamRegistryUrl upstreamRepositoryPrefix"),
     computed=words("upstreamRepositoryPrefix"),
+    cleared={"credentialArn": None, "customRoleArn": None},
 )
 
 TYPES = (REPOSITORY, LIFECYCLE_POLICY, PULL_THROUGH_CACHE_RULE)

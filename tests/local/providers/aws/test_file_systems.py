@@ -18,8 +18,10 @@ def program(
         vpc = aws.ec2.Vpc("vpc", cidr_block="10.0.0.0/16")
         subnet = aws.ec2.Subnet("subnet", vpc_id=vpc.id, cidr_block="10.0.0.0/24", availability_zone="us-west-2a")
         group = aws.ec2.SecurityGroup("group", vpc_id=vpc.id)
-        for name, kind in (("in", aws.vpc.SecurityGroupIngressRule), ("out", aws.vpc.SecurityGroupEgressRule)):
+        rules = [
             kind(name, security_group_id=group.id, ip_protocol="-1", referenced_security_group_id=group.id)
+            for name, kind in (("in", aws.vpc.SecurityGroupIngressRule), ("out", aws.vpc.SecurityGroupEgressRule))
+        ]
         home = aws.efs.FileSystem(
             "home",
             encrypted=True,
@@ -48,6 +50,7 @@ def program(
             security_group_ids=[group.id],
             data_compression_type="LZ4",
             tags={"team": "ray"},
+            opts=pulumi.ResourceOptions(depends_on=rules),
         )
         aws.fsx.DataRepositoryAssociation(
             "datasets",

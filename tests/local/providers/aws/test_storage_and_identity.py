@@ -161,4 +161,4 @@ def test_storage_and_identity_go_through_a_whole_life(account, engine):
     s3.put_object(Bucket=bucket, Key="left", Body=b"over")
     assert stack.destroy() == {"delete": 16}
     assert s3.list_buckets()["Buckets"] == []
-    assert iam.list_roles()["Roles"] == [] == iam.list_policies(Scope="Local")["Policies"]
+    assert iam.list_roles(PathPrefix="/ray/")["Roles"] == [] == iam.list_policies(Scope="Local")["Policies"]
