@@ -18,6 +18,8 @@ TIMEOUT = "pulumi.com/timeoutSeconds"
 FINALIZERS = {
     "foregroundDeletion": "foregroundDeletion (the garbage collector deletes its dependents first)",
     "kubernetes": "kubernetes (the namespace controller empties it first)",
+    "kubernetes.io/pv-protection": "kubernetes.io/pv-protection (a claim is still bound to it)",
+    "kubernetes.io/pvc-protection": "kubernetes.io/pvc-protection (a pod still uses it)",
     "customresourcecleanup.apiextensions.k8s.io": "customresourcecleanup (its custom resources are deleted first)",
 }
 Say = Callable[[str], None]

@@ -114,6 +114,37 @@ def test_a_first_preview_before_there_is_a_cluster_shows_what_will_be_created(ru
     assert run_engine(program, env={}).preview() == {"create": 6}
 
 
+def test_a_claim_goes_before_the_volume_that_is_replaced_under_it(run_engine, cluster: Kubernetes, live: Live):
+    def program(handle: str) -> Callable[[], None]:
+        def declare() -> None:
+            on = ResourceOptions(provider=k8s.Provider("cluster", kubeconfig=str(cluster.kubeconfig)))
+            shape: dict[str, Any] = {"access_modes": ["ReadWriteMany"], "storage_class_name": ""}
+            volume = k8s.core.v1.PersistentVolume(
+                "volume",
+                metadata={"name": "shared"},
+                spec={
+                    **shape,
+                    "capacity": {"storage": "1Gi"},
+                    "persistent_volume_reclaim_policy": "Retain",
+                    "csi": {"driver": "efs.csi.aws.com", "volume_handle": handle},
+                },
+                opts=on,
+            )
+            # The volume's name as an output of it: so the engine knows that the claim cannot outlive it.
+            name = volume.metadata["name"]
+            wanted: Any = {**shape, "volume_name": name, "resources": {"requests": {"storage": "1Gi"}}}
+            k8s.core.v1.PersistentVolumeClaim("claim", metadata={"name": "shared"}, spec=wanted, opts=on)
+
+        return declare
+
+    run = run_engine(program("fs-1"), env={})
+    run.up()
+    assert run.up(program("fs-2")) == {"same": 2, "replace": 2}
+    assert live("v1", "PersistentVolume", "shared")["spec"]["csi"]["volumeHandle"] == "fs-2"
+    assert live("v1", "PersistentVolumeClaim", "shared", "default")["metadata"].get("deletionTimestamp") is None
+    run.destroy()
+
+
 def test_an_api_server_that_is_gone_is_said_once_and_clearly(run_engine, tmp_path: Path, cluster: Kubernetes):
     dead = tmp_path / "kubeconfig"
     dead.write_text(cluster.kubeconfig.read_text().replace(cluster.endpoint, "https://127.0.0.1:9"))
