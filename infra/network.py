@@ -65,14 +65,18 @@ class Network(pulumi.ComponentResource):
             enable_dns_hostnames=True,
             enable_dns_support=True,
             tags={"Name": name},
-            opts=self._child(),
+            # Inside out: what lies in the old network goes before it, for much of it cannot be in two networks at once
+            # (an EFS's mount targets, a NAT gateway's address, fixed names).
+            opts=ResourceOptions(parent=self, delete_before_replace=True),
         )
         self.vpc_id = self._vpc.id
         public = self._subnets("public", plan.public, {"kubernetes.io/role/elb": "1"})
         private = self._subnets("private", plan.private, {"kubernetes.io/role/internal-elb": "1", DISCOVERY_TAG: name})
         self.private_subnets = {zone: subnet.id for zone, subnet in private.items()}
         self.public_subnets = {zone: subnet.id for zone, subnet in public.items()}
-        internet = ec2.InternetGateway(name, vpc_id=self._vpc.id, tags={"Name": name}, opts=self._child())
+        # Moved to another VPC it would have to leave the old one while NAT gateways there still need it.
+        moved = ResourceOptions(parent=self, replace_on_changes=["vpcId"])
+        internet = ec2.InternetGateway(name, vpc_id=self._vpc.id, tags={"Name": name}, opts=moved)
         public_table = self._table("public")
         self._default_route("public", public_table, gateway_id=internet.id)
         routes = [self._associate("public", zone, subnet, public_table) for zone, subnet in public.items()]

@@ -90,7 +90,8 @@ class Volumes(pulumi.ComponentResource):
             spec={
                 "access_modes": ["ReadWriteMany"],
                 "storage_class_name": "",
-                "volume_name": name,
+                # Said so that a volume of another file system takes its claim along: a bound one cannot be deleted.
+                "volume_name": volume.metadata.name,
                 "resources": {"requests": {"storage": NOMINAL}},
             },
             opts=ResourceOptions(parent=self, provider=self._provider, depends_on=[volume]),
