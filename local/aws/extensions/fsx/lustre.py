@@ -107,7 +107,10 @@ def update_file_system(call: Call, request: Document) -> Document:
         wanted["MetadataConfiguration"] = (lustre.get("MetadataConfiguration") or {}) | given["MetadataConfiguration"]
         if wanted["MetadataConfiguration"].get("Mode") == "AUTOMATIC":
             wanted["MetadataConfiguration"] = {"Mode": "AUTOMATIC"}
-    wrong = problem(system | {"StorageCapacity": size or before, "LustreConfiguration": wanted})
+    asked = wanted
+    if (wanted.get("MetadataConfiguration") or {}).get("Mode") == "AUTOMATIC":
+        asked = wanted | {"MetadataConfiguration": {"Mode": "AUTOMATIC"}}  # its IOPS are FSx's own choice
+    wrong = problem(system | {"StorageCapacity": size or before, "LustreConfiguration": asked})
     if wrong:
         raise Fault("BadRequest", wrong)
     system |= {"StorageCapacity": size or before, "LustreConfiguration": wanted}
