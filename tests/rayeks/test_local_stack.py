@@ -154,7 +154,7 @@ def test_a_tag_in_the_stack_file_is_an_update_and_never_a_replacement(stack: Sta
 
 def test_a_bucket_that_was_deleted_by_other_hands_is_made_again(stack: Stack) -> None:
     s3 = stack.client("s3")
-    [bucket] = [found["Name"] for found in s3.list_buckets()["Buckets"]]
+    bucket = "ray-local-checkpoints-123456789012-us-west-2"
     s3.delete_bucket(Bucket=bucket)
     ledger = stack.up(refresh=True).ledger
     made = {step.type for step in ledger.changed if step.op == "create"}
@@ -162,6 +162,52 @@ def test_a_bucket_that_was_deleted_by_other_hands_is_made_again(stack: Stack) ->
     assert set(verbs(ledger)) == {"create"}
     assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
     whole()
+
+
+def test_what_other_hands_changed_in_a_dozen_resource_types_is_put_back(stack: Stack) -> None:
+    ec2, s3, iam, sqs = (stack.client(service) for service in ("ec2", "s3", "iam", "sqs"))
+    events, logs, kms, eks = (stack.client(service) for service in ("events", "logs", "kms", "eks"))
+    ecr, efs, fsx, sns = (stack.client(service) for service in ("ecr", "efs", "fsx", "sns"))
+    bucket = "ray-local-checkpoints-123456789012-us-west-2"
+    queue = sqs.get_queue_url(QueueName="ray-local")["QueueUrl"]
+    key = kms.describe_key(KeyId="alias/ray-local-data")["KeyMetadata"]["KeyId"]
+    system = efs.describe_file_systems()["FileSystems"][0]["FileSystemId"]
+    topic = sns.list_topics()["Topics"][0]["TopicArn"]
+    repository = ecr.describe_repositories()["repositories"][0]["repositoryName"]
+    vpc = ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": ["ray-local"]}])["Vpcs"][0]["VpcId"]
+    member = {"Name": "tag:Name", "Values": ["ray-local-efa"]}
+    group = ec2.describe_security_groups(Filters=[member])["SecurityGroups"][0]
+
+    ec2.create_tags(Resources=[vpc], Tags=[{"Key": "Name", "Value": "stranger"}])
+    ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    s3.delete_public_access_block(Bucket=bucket)
+    iam.delete_role_policy(RoleName="ray-local-karpenter", PolicyName="interruption")
+    iam.detach_role_policy(RoleName="ray-local-node", PolicyArn="arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore")
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"MessageRetentionPeriod": "60"})
+    events.put_rule(Name="ray-local-spot", EventPattern='{"source": ["stranger"]}')
+    logs.put_retention_policy(logGroupName="/aws/eks/ray-local/cluster", retentionInDays=365)
+    kms.disable_key_rotation(KeyId=key)
+    eks.update_nodegroup_config(
+        clusterName="ray-local", nodegroupName="ray-local-system", labels={"addOrUpdateLabels": {"rayeks/pool": "mine"}}
+    )
+    ecr.put_image_tag_mutability(repositoryName=repository, imageTagMutability="MUTABLE")
+    efs.put_backup_policy(FileSystemId=system, BackupPolicy={"Status": "ENABLED"})
+    lustre = fsx.describe_file_systems()["FileSystems"][0]["FileSystemId"]
+    fsx.update_file_system(FileSystemId=lustre, LustreConfiguration={"DataCompressionType": "NONE"})
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="DisplayName", AttributeValue="stranger")
+
+    outcome = stack.up(refresh=True)
+    mended = {step.type for step in outcome.ledger.changed}
+    assert len(mended) >= 12, sorted(mended)
+    assert not {"replace", "create-replacement"} & set(verbs(outcome.ledger))
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    assert iam.get_role_policy(RoleName="ray-local-karpenter", PolicyName="interruption")
+    assert kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]
+    labels = eks.describe_nodegroup(clusterName="ray-local", nodegroupName="ray-local-system")["nodegroup"]["labels"]
+    assert labels == {"rayeks/pool": "system"}
+    whole()
+    assert not stack.up(refresh=True).ledger.changed
 
 
 def test_another_cidr_replaces_the_network_new_before_old_and_inside_out(stack: Stack) -> None:
