@@ -231,13 +231,13 @@ def test_training_on_gpus_takes_a_whole_gang_on_the_training_pool() -> None:
     (group,) = job.cluster.workers
     assert (group.pool, group.replicas, group.resources.gpus, group.resources.num_cpus) == ("ray-gpu-train", 4, 1, 0)
     assert job.cluster.env["TRAIN_PROFILE"] == "gpu"
-    assert "FI_PROVIDER" not in job.cluster.env
+    assert "FI_EFA_USE_HUGE_PAGE" not in job.cluster.env
 
 
 def test_training_over_efa_tells_nccl_so() -> None:
     worker = Resources(cpu=8, memory_gib=64, gpus=8, devices={contract.EFA_RESOURCE: "32"})
     job = train.job(namespace="ray-a", bucket_uri="s3://b/p", image="ray", team="a", gpu=True, worker=worker)
-    assert job.cluster.env["FI_PROVIDER"] == "efa"
+    assert job.cluster.env["FI_EFA_USE_HUGE_PAGE"] == "0"
 
 
 def test_manifests_are_not_shared_between_calls() -> None:
