@@ -159,5 +159,7 @@ def test_a_killed_driver_is_continued_by_the_next_launch(
     assert first.ended().status == "FAILED"
     second = start(resume="train-a")
     assert second.ended().status == "SUCCEEDED"
-    assert second.epochs()[0] in (first.epochs()[-1], first.epochs()[-1] + 1)
+    # Not before the last epoch that was told: workers may have got further than the driver could say.
+    assert second.epochs()[0] >= first.epochs()[-1]
+    assert second.epochs() == list(range(second.epochs()[0], EPOCHS))
     assert same(second.results[0].final, undisturbed)
