@@ -36,6 +36,11 @@ class Deadline:
     started: float = field(default_factory=time.monotonic)
     _pause: float = FIRST_PAUSE_S
 
+    def begin(self) -> "Deadline":
+        """The same deadline at the start of another wait: its first pause is short again."""
+        self._pause = FIRST_PAUSE_S
+        return self
+
     def pause(self, waiting_for: str) -> None:
         """Wait a little, longer each time. Raises StoppedError when cancelled or out of time."""
         if time.monotonic() - self.started + self._pause > self.seconds:
@@ -157,6 +162,7 @@ class Operation:
 
     def insist(self, action: Callable[[], Any], waiting_for: str) -> Any:
         """Repeat an action while AWS says that something else still holds the resource."""
+        self.deadline.begin()
         while True:
             try:
                 return action()
@@ -171,6 +177,7 @@ class Operation:
 
     def await_ready(self) -> None:
         """Read until the state is one of `ready`. Raises UserError when it is one of `failed`."""
+        self.deadline.begin()
         resource, told, appearing = self.resource, "", time.monotonic()
         while True:
             exists, status = self.read(), self.status()
@@ -187,6 +194,7 @@ class Operation:
 
     def await_gone(self) -> None:
         """Read until it is gone. Raises UserError when deleting failed."""
+        self.deadline.begin()
         while self.read():
             if self.status() in self.resource.failed:
                 reason = _query(self.resource.why).search(self.raw) if self.resource.why else None

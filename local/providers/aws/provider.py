@@ -1,7 +1,8 @@
 """The provider's gRPC face: the engine's messages to operations on plain data, and back."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from pulumi.runtime.proto import provider_pb2
@@ -10,7 +11,7 @@ from local.providers import wire
 from local.providers.aws import functions, lifecycle, schema
 from local.providers.aws.check import check, preview_state
 from local.providers.aws.cloud import Cloud
-from local.providers.aws.convert import holds_unknown, words
+from local.providers.aws.convert import words
 from local.providers.aws.diff import Difference, differences
 from local.providers.aws.operation import Deadline, Operation
 from local.providers.aws.resource import Resource
@@ -116,7 +117,7 @@ class AwsProvider(wire.Provider):
         state, old = wire.unmarshal(request.properties), wire.unmarshal(request.inputs)
         operation = self._operation(request, resource, "read", state=state, old=old)
         operation.id = request.id
-        with _told("reading", request.urn, ()):
+        with _told("reading", request.urn):
             found = lifecycle.read(operation, self.default_tags)
         if found is None:
             return provider_pb2.ReadResponse()
@@ -128,11 +129,11 @@ class AwsProvider(wire.Provider):
         resource, shape = _of(request.urn)
         state, inputs = wire.unmarshal(request.olds), wire.unmarshal(request.news)
         hidden = _hidden(wire.secret_keys(request.news), resource)
-        if request.preview:
-            volatile = frozenset(shape.state) if holds_unknown(request.id) else resource.volatile
-            promised = preview_state(shape, inputs, state, volatile)
-            return provider_pb2.UpdateResponse(properties=wire.marshal(promised, secrets=hidden))
         old = wire.unmarshal(request.old_inputs)
+        if request.preview:
+            changed = {each.top for each in differences(old, inputs, resource)} & resource.updatable
+            promised = preview_state(shape, inputs, state, resource.volatile if changed else frozenset())
+            return provider_pb2.UpdateResponse(properties=wire.marshal(promised, secrets=hidden))
         operation = self._operation(request, resource, "update", inputs=inputs, old=old, state=state)
         operation.id = request.id
         operation.ignored = frozenset(path.split(".")[0].split("[")[0] for path in request.ignoreChanges)
@@ -145,7 +146,7 @@ class AwsProvider(wire.Provider):
         state, old = wire.unmarshal(request.properties), wire.unmarshal(request.old_inputs)
         operation = self._operation(request, resource, "delete", state={**old, **state}, old=old)
         operation.id = request.id
-        with _told("deleting", request.urn, ()):
+        with _told("deleting", request.urn):
             lifecycle.delete(operation)
         return wire.Empty()
 
@@ -166,22 +167,18 @@ class AwsProvider(wire.Provider):
         return Operation(resource, self.cloud, request.urn, deadline, say=say, **values)
 
 
-class _told:  # noqa: N801
-    """Puts what was being done to which resource in front of an error's message."""
-
-    def __init__(self, action: str, urn: str, hidden: Iterable[str]) -> None:
-        self.action, self.urn, self.hidden = action, urn, hidden
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        prefix = f'{self.action} {_type(self.urn)} "{_name(self.urn)}": '
-        if isinstance(error, UserError):
-            raise UserError(prefix + error.message, error.fix) from error
-        if isinstance(error, wire.ResourceInitError):
-            error.reasons = [prefix + reason for reason in error.reasons]
-            error.secrets = frozenset(self.hidden)
+@contextmanager
+def _told(action: str, urn: str, hidden: Iterable[str] = ()) -> Generator[None]:
+    """Put what was being done to which resource in front of an error's message."""
+    prefix = f'{action} {_type(urn)} "{_name(urn)}": '
+    try:
+        yield
+    except wire.ResourceInitError as error:
+        error.reasons = [prefix + reason for reason in error.reasons]
+        error.secrets = frozenset(hidden)
+        raise
+    except UserError as error:
+        raise UserError(prefix + error.message, error.fix) from error
 
 
 def _type(urn: str) -> str:

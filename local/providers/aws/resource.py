@@ -56,13 +56,12 @@ class Change:
 class Tagging:
     """How a type is tagged: what `create` takes, and the calls for adding `{tags}` and removing `{tagKeys}`.
 
-    Without `create` the tags are added after it. `read` is for types whose description doesn't hold their tags.
+    Without `create` the tags are added after it.
     """
 
     add: Step
     remove: Step | None
     create: Mapping[str, Any] = field(default_factory=dict)
-    read: Call | None = None
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def calls(row: Resource) -> Iterator[tuple[Call, frozenset[str]]]:
     steps += [(step, frozenset()) for step in (*row.reads, *row.delete)]
     steps += [(step, change.properties) for change in row.changes for step in change.steps]
     if row.tagging is not None:
-        steps += [(step, frozenset()) for step in (row.tagging.add, row.tagging.remove, row.tagging.read)]
+        steps += [(step, frozenset()) for step in (row.tagging.add, row.tagging.remove)]
     for step, properties in steps:
         if isinstance(step, Call):
             yield step, properties
