@@ -29,7 +29,7 @@ def launch(
     follow: Say = print,
     progress: Say = print,
 ) -> Result:
-    """Run a sample of `outputs["workloads"]` to its end.
+    """Run a sample of `outputs["workloads"]` to its end; on this machine, a service until Ctrl-C.
 
     `env` is what the machine adds (where the local AWS answers), `overrides` what the person at the keyboard
     sets, such as `TRAIN_EPOCHS`. `run` names the run, by default after the sample and the time; `resume`
@@ -50,8 +50,16 @@ def launch(
         from rayeks.launching.storage import check_buckets
 
         check_buckets(manifest, env or {})
+        if manifest["kind"] == "RayService":
+            from rayeks.launching.service import serve_local
+
+            return serve_local(manifest, name=name, env={**(env or {}), **overrides}, progress=progress)
         return launch_local(
             manifest, name=name, env={**(env or {}), **overrides}, follow=follow, progress=progress, variable=variable
+        )
+    if manifest["kind"] == "RayService":
+        raise UserError(
+            f"sample {sample!r} is a service, which the stack deploys", "read its URL in the stack's outputs"
         )
     if kubeconfig is None:
         raise UserError("there is no kubeconfig to launch through", "give one, or bring the stack up")
@@ -83,6 +91,6 @@ def _manifest(sample: str, outputs: Mapping[str, Any]) -> dict[str, Any]:
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise UserError(f"this stack has no sample {sample!r}", f"{hint}it has: {', '.join(sorted(known))}")
     manifest = known[sample]["manifest"]
-    if manifest.get("kind") != "RayJob":
-        raise UserError(f"sample {sample!r} is a {manifest.get('kind')}, which is deployed rather than launched")
+    if manifest.get("kind") not in ("RayJob", "RayService"):
+        raise UserError(f"sample {sample!r} is a {manifest.get('kind')}, which is applied rather than launched")
     return manifest

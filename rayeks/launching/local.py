@@ -1,22 +1,16 @@
 """A RayJob manifest run on this machine: a real cluster of its shape, the entrypoint through Ray's Jobs API."""
 
 import asyncio
-import os
-import signal
-import threading
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
-
-import psutil
 
 from infra import contract
 from rayeks.errors import UserError
 from rayeks.launching import leftovers, nodes
+from rayeks.launching.machine import machine, terminable
 from rayeks.launching.result import Result, row_of
-from rayeks.launching.shape import Machine, Node, shape, token_auth
+from rayeks.launching.shape import Node, shape, token_auth
 
 SPEAK_EVERY_S = 8.0
 AGENT_TIMEOUT_S = 60.0
@@ -40,13 +34,13 @@ def launch_local(
     Interrupted by Ctrl-C or SIGTERM it ends every process first. UserError when the cluster does not start.
     """
     began = time.monotonic()
-    plan = shape(manifest, _machine())
+    plan = shape(manifest, machine())
     leftovers.clean(progress)
     for note in plan.notes:
         progress(note)
     workers = plan.nodes[1:]
     progress(f"starting Ray on this machine: a head and {len(workers)} nodes of {_sizes(workers)}")
-    with _terminable():
+    with terminable():
         auth = token_auth(manifest)
         cluster = nodes.start(plan, {**env, variable: name}, auth=auth, progress=progress)
         try:
@@ -120,29 +114,6 @@ async def _lines(client: Any, job: str) -> AsyncIterator[str]:
         yield rest
 
 
-def _machine() -> Machine:
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    gpus = len([path for path in Path("/dev").glob("nvidia[0-9]*") if path.name[6:].isdigit()])
-    return Machine(cpus, gpus, psutil.virtual_memory().available)
-
-
 def _sizes(workers: tuple[Node, ...]) -> str:
     sizes = sorted({f"{node.cpus} CPU" + (f" and {node.gpus} GPU" if node.gpus else "") for node in workers})
     return " or ".join(sizes) or "nothing"
-
-
-@contextmanager
-def _terminable() -> Generator[None]:
-    """Let SIGTERM unwind the block as Ctrl-C does, so that its `finally` clauses run."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(_number: int, _frame: object) -> None:
-        raise SystemExit(128 + signal.SIGTERM)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -1,4 +1,4 @@
-"""What a RayJob manifest asks for, scaled to one machine: pure, so that the scaling can be read and tested."""
+"""What a manifest asks for, scaled to one machine: pure, so that the scaling can be read and tested."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -42,12 +42,12 @@ class Shape:
 
 
 def shape(manifest: dict[str, Any], machine: Machine) -> Shape:
-    """The nodes of a RayJob's cluster: its head and one node for each worker replica.
+    """The nodes of a job's or a service's cluster: its head and one node for each worker replica.
 
     Where the machine has fewer CPU cores than the workers ask for, each gets an equal share, one at least; a
     note says so. UserError for GPUs that the machine lacks and for memory that would not do.
     """
-    cluster = manifest["spec"]["rayClusterSpec"]
+    cluster = cluster_spec(manifest)
     head = _node(cluster["headGroupSpec"], "headgroup")
     workers = [
         _node(group, group["groupName"])
@@ -106,4 +106,10 @@ def _whole(quantity: str | int | float) -> int:
 
 def token_auth(manifest: dict[str, Any]) -> bool:
     """Whether the manifest turns Ray's token authentication on."""
-    return manifest["spec"]["rayClusterSpec"].get("authOptions", {}).get("mode") == "token"
+    return cluster_spec(manifest).get("authOptions", {}).get("mode") == "token"
+
+
+def cluster_spec(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The RayClusterSpec inside a RayJob, a RayService or a RayCluster."""
+    spec = manifest["spec"]
+    return spec.get("rayClusterSpec") or spec.get("rayClusterConfig") or spec

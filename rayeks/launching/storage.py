@@ -4,13 +4,23 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import yaml
+
 from rayeks.errors import UserError
+from rayeks.launching.shape import cluster_spec
 
 
 def buckets(manifest: dict[str, Any]) -> list[str]:
-    """The S3 buckets that the head's environment names."""
-    head = manifest["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["containers"][0]
+    """The S3 buckets that the head's environment and a service's arguments name."""
+    head = cluster_spec(manifest)["headGroupSpec"]["template"]["spec"]["containers"][0]
     uris = [entry.get("value", "") for entry in head.get("env", [])]
+    config = yaml.safe_load(manifest["spec"].get("serveConfigV2", "")) or {}
+    uris += [
+        value
+        for application in config.get("applications", [])
+        for value in application.get("args", {}).values()
+        if isinstance(value, str)
+    ]
     return sorted({urlsplit(uri).netloc for uri in uris if uri.startswith("s3://")})
 
 

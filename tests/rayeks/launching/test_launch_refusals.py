@@ -62,10 +62,16 @@ def test_a_kubeconfig_that_is_not_there_is_named(outputs: Outputs, tmp_path: Pat
     assert f"{tmp_path}/none" in refusal("train", outputs(), local=False, kubeconfig=tmp_path / "none")
 
 
-def test_a_service_is_deployed_rather_than_launched(outputs: Outputs) -> None:
+def test_what_is_neither_job_nor_service_is_not_launched(outputs: Outputs) -> None:
+    stack = outputs()
+    stack["workloads"]["train"]["manifest"]["kind"] = "RayCluster"
+    assert "is a RayCluster, which is applied" in refusal("train", stack)
+
+
+def test_a_service_on_a_cluster_is_the_stacks_to_deploy(outputs: Outputs) -> None:
     stack = outputs()
     stack["workloads"]["train"]["manifest"]["kind"] = "RayService"
-    assert "is a RayService" in refusal("train", stack)
+    assert "which the stack deploys" in refusal("train", stack, local=False)
 
 
 def test_a_launched_manifest_has_its_own_name_and_variables_on_every_ray_container(outputs: Outputs) -> None:

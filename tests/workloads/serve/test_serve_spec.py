@@ -1,0 +1,57 @@
+"""The service as data, judged by Serve's own schema and KubeRay's CRD."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+from ray.serve.schema import ServeDeploySchema
+
+from infra import contract
+from workloads.manifests import ray_service
+from workloads.serve.spec import serve_config, service
+
+Judge = Callable[[dict[str, Any]], list[str]]
+
+
+def stages(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {stage["name"]: stage for stage in config["applications"][0]["deployments"]}
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+@pytest.mark.parametrize("fast", [False, True])
+def test_serve_accepts_the_config(gpu: bool, fast: bool) -> None:
+    config = serve_config(models_uri="s3://b/models", gpu=gpu, fast=fast)
+    parsed = ServeDeploySchema.model_validate(config)
+    assert [stage.name for stage in parsed.applications[0].deployments] == list(stages(config))
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_kuberay_accepts_the_service(gpu: bool, complaints: Judge) -> None:
+    manifest = ray_service(service(namespace="ray-a", models_uri="s3://b/m", image="ray", team="a", gpu=gpu))
+    assert complaints(manifest) == []
+    assert yaml.safe_load(manifest["spec"]["serveConfigV2"])["applications"][0]["name"] == "digits"
+
+
+def test_every_stage_has_two_replicas_and_no_node_holds_both_of_a_fixed_one() -> None:
+    for stage in stages(serve_config(models_uri="s3://b/m")).values():
+        if scaling := stage.get("autoscaling_config"):
+            assert scaling["min_replicas"] == 2
+        else:
+            assert (stage["num_replicas"], stage["max_replicas_per_node"]) == (2, 1)
+
+
+def test_four_replicas_share_a_gpu_and_take_no_cpu_of_a_gpu_node() -> None:
+    found = stages(serve_config(models_uri="s3://b/m", gpu=True))
+    for name in ("Classifier", "TenantHead"):
+        assert found[name]["ray_actor_options"] == {"num_cpus": 0, "num_gpus": 0.25}
+    groups = service(namespace="ray-a", models_uri="s3://b/m", image="ray", team="a", gpu=True).cluster.workers
+    assert {group.pool for group in groups} == {contract.RAY_CPU.name, contract.RAY_GPU_INFER.name}
+    assert all(group.minimum >= 2 for group in groups)
+
+
+def test_another_model_changes_the_classifiers_user_config_alone() -> None:
+    before, after = (stages(serve_config(models_uri="s3://b/m", model=model)) for model in ("digits@1", "digits@2"))
+    changed = {name: stage for name, stage in after.items() if stage != before[name]}
+    assert list(changed) == ["Classifier"]
+    assert changed["Classifier"] | {"user_config": {"model": "digits@1"}} == before["Classifier"]

@@ -1,0 +1,114 @@
+"""The service as data: Serve's declarative config, and the RayService around it."""
+
+from typing import Any
+
+from infra import contract
+from workloads.spec import Cluster, Environment, Owner, Resources, Service, Workers
+
+APPLICATION = "digits"
+CPU_WORKER = Resources(cpu=4, memory_gib=8)
+GPU_WORKER = Resources(cpu=4, memory_gib=16, gpus=1, num_cpus=0)
+
+
+def serve_config(
+    *, models_uri: str, model: str = "baseline", gpu: bool = False, most: int = 8, fast: bool = False
+) -> dict[str, Any]:
+    """Serve's config (RayService's `serveConfigV2`): two replicas of each stage, the classifier scaling to `most`.
+
+    A change of `model` alone reaches running replicas in place. `fast` scales within seconds instead of half a
+    minute: for tests, since each replica then reports twenty times as often to the one controller.
+    """
+    tempo = {
+        "upscale_delay_s": 1 if fast else 5,
+        "downscale_delay_s": 5 if fast else 300,
+        "look_back_period_s": 2 if fast else 15,
+        # Deprecated, and in Ray 2.60 still the only way to set it: its replacements are defined and never read.
+        "metrics_interval_s": 0.5 if fast else 5,
+    }
+    share = {"num_cpus": 0, "num_gpus": 0.25} if gpu else {"num_cpus": 0.25}
+    light = {"num_cpus": 0.25}
+    # A lost node takes one replica of a stage at most.
+    apart = {"num_replicas": 2, "max_replicas_per_node": 1}
+    return {
+        "proxy_location": "EveryNode",
+        "http_options": {"host": "0.0.0.0", "port": 8000, "request_timeout_s": 30},
+        "logging_config": {"encoding": "JSON", "enable_access_log": False},
+        "applications": [
+            {
+                "name": APPLICATION,
+                "route_prefix": "/",
+                "import_path": "workloads.serve.app:build",
+                "args": {"models": models_uri},
+                "deployments": [
+                    _stage("Ingress", light, max_ongoing_requests=100, **apart),
+                    _stage("Preprocess", light, max_ongoing_requests=100, **apart),
+                    _stage(
+                        "Classifier",
+                        share,
+                        max_ongoing_requests=64,
+                        max_queued_requests=500,
+                        user_config={"model": model},
+                        autoscaling_config={
+                            "min_replicas": 2,
+                            "max_replicas": most,
+                            "target_ongoing_requests": 16,
+                            **tempo,
+                        },
+                    ),
+                    _stage("TenantHead", share, max_ongoing_requests=64, **apart),
+                ],
+            }
+        ],
+    }
+
+
+def service(
+    *,
+    namespace: str,
+    models_uri: str,
+    image: str,
+    team: str,
+    model: str = "baseline",
+    gpu: bool = False,
+    most: int = 8,
+    service_account: str = contract.RAY_SERVICE_ACCOUNT,
+    project: str = "samples",
+    env: Environment | None = None,
+    name: str = "serve",
+) -> Service:
+    """The spec of the service: CPU workers for the light stages, GPU workers beside them where `gpu` is asked.
+
+    `models_uri` is the `s3://bucket/prefix` of the model registry, `model` the reference that is served
+    (`baseline` needs no registry).
+    Two workers at least, so that losing one of them loses no stage.
+    """
+    light = Workers(
+        name="cpu", pool=contract.RAY_CPU.name, resources=CPU_WORKER, replicas=2, least=2, most=max(2, most // 2)
+    )
+    heavy = Workers(
+        name="gpu", pool=contract.RAY_GPU_INFER.name, resources=GPU_WORKER, replicas=2, least=2, most=max(2, most // 2)
+    )
+    return Service(
+        name=name,
+        owner=Owner(namespace=namespace, team=team, project=project),
+        cluster=Cluster(
+            image=image,
+            service_account=service_account,
+            workers=(light, heavy) if gpu else (light,),
+            autoscaling=True,
+            idle_timeout_s=300,
+            env=env or {},
+        ),
+        serve_config=serve_config(models_uri=models_uri, model=model, gpu=gpu, most=most),
+    )
+
+
+def _stage(name: str, resources: dict[str, float], **options: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "ray_actor_options": resources,
+        "health_check_period_s": 5,
+        "health_check_timeout_s": 20,
+        "graceful_shutdown_timeout_s": 20,
+        **options,
+    }
