@@ -39,7 +39,7 @@ class Karpenter(pulumi.ComponentResource):
         )
         entry = eks.AccessEntry(
             node_role_name,
-            cluster_name=cluster.name,
+            cluster_name=cluster.made,
             principal_arn=node_role.arn,
             type="EC2_LINUX",
             opts=ResourceOptions(parent=self, depends_on=[cluster.joinable]),
@@ -48,6 +48,7 @@ class Karpenter(pulumi.ComponentResource):
             f"{name}-karpenter",
             aws=aws,
             cluster=cluster.name,
+            made=cluster.made,
             namespace=NAMESPACE,
             service_account="karpenter",
             policies={

@@ -72,7 +72,7 @@ class NodeGroups(pulumi.ComponentResource):
         return eks.NodeGroup(
             name,
             node_group_name=name,
-            cluster_name=self._cluster.name,
+            cluster_name=self._cluster.made,
             node_role_arn=self._role.arn,
             subnet_ids=[subnets[zone] for zone in (group.zones or subnets)],
             ami_type=ami_type(group),

@@ -26,6 +26,8 @@ class Cluster(pulumi.ComponentResource):
     version: str
     endpoint: Output[str]
     security_group_id: Output[str]
+    made: Output[str]
+    """The cluster's name once it exists; what EKS keeps in it takes this, to be replaced with it and go before it."""
     kubeconfig: Output[str]
     kubernetes: pulumi_kubernetes.Provider
     joinable: pulumi.Resource
@@ -62,6 +64,7 @@ class Cluster(pulumi.ComponentResource):
             version=settings.version,
             authentication_mode=pulumi_eks.AuthenticationMode.API,
             vpc_id=network.vpc_id,
+            cluster_tags={"vpc": network.vpc_id},
             private_subnet_ids=list(network.private_subnets.values()),
             endpoint_private_access=True,
             endpoint_public_access=bool(public),
@@ -87,6 +90,7 @@ class Cluster(pulumi.ComponentResource):
         self.endpoint = self._cluster.core["endpoint"]
         self.security_group_id = self._cluster.cluster_security_group_id
         self.kubeconfig = self._cluster.kubeconfig_json
+        self.made = self.security_group_id.apply(lambda _: name)
         entries = [entry for access in settings.access.items() for entry in self._access(aws, *access)]
         self.joinable = self._cluster
         self.identities = self.addon("eks-pod-identity-agent")
@@ -124,7 +128,7 @@ class Cluster(pulumi.ComponentResource):
         """
         return eks.Addon(
             f"{self.name}-{addon}",
-            cluster_name=self.name,
+            cluster_name=self.made,
             addon_name=addon,
             addon_version=self.addons[addon],
             resolve_conflicts_on_create="OVERWRITE",
@@ -138,7 +142,7 @@ class Cluster(pulumi.ComponentResource):
         after = ResourceOptions(parent=self, depends_on=[self._cluster])
         entry = eks.AccessEntry(
             f"{self.name}-{name}",
-            cluster_name=self.name,
+            cluster_name=self.made,
             principal_arn=access.principal,
             kubernetes_groups=list(access.groups) or None,
             type="STANDARD",
@@ -150,7 +154,7 @@ class Cluster(pulumi.ComponentResource):
             entry,
             eks.AccessPolicyAssociation(
                 f"{self.name}-{name}",
-                cluster_name=self.name,
+                cluster_name=self.made,
                 principal_arn=entry.principal_arn,
                 policy_arn=f"arn:{aws.partition}:eks::aws:cluster-access-policy/{ACCESS_POLICIES[access.role]}",
                 access_scope={"type": "cluster"},
@@ -165,9 +169,11 @@ def _beyond_the_component(
     """What EKS offers and pulumi_eks 4.4 has no argument for, set on the cluster inside its component."""
 
     def transform(args: ResourceTransformArgs) -> ResourceTransformResult | None:
-        if args.type_ != "aws:eks/cluster:Cluster":
+        if args.type_ != "aws:eks/cluster:Cluster" or not isinstance(args.props, Mapping):
             return None
-        return ResourceTransformResult(props={**args.props, **control_plane(settings, nodes)}, opts=args.opts)
+        # EKS never moves a cluster to another VPC, which its only tag of its own names.
+        opts = ResourceOptions.merge(args.opts, ResourceOptions(replace_on_changes=["tags"]))
+        return ResourceTransformResult(props={**args.props, **control_plane(settings, nodes)}, opts=opts)
 
     return transform
 

@@ -43,7 +43,9 @@ class Cost(pulumi.ComponentResource):
     ):
         super().__init__("rayeks:infra:Cost", name)
         self._name, self._child = name, ResourceOptions(parent=self)
-        topic = self._topic(settings, aws)
+        topic, policy = self._topic(settings, aws)
+        # AWS Budgets refuses a topic that does not let it publish yet.
+        self._alerting = ResourceOptions(parent=self, depends_on=[policy])
         for key, budget in settings.budgets.items():
             self._budget(key, budget, environment, topic)
         if settings.anomaly_usd:
@@ -54,16 +56,18 @@ class Cost(pulumi.ComponentResource):
             self._export(buckets[settings.export.bucket], aws)
         self.register_outputs({})
 
-    def _topic(self, settings: Settings, aws: Aws) -> sns.Topic:
+    def _topic(self, settings: Settings, aws: Aws) -> tuple[sns.Topic, sns.TopicPolicy]:
         name = f"{self._name}-cost"
         arn = aws.arn("sns", name)
         topic = sns.Topic(name, name=name, display_name=f"Cost of {self._name}", opts=self._child)
-        sns.TopicPolicy(name, arn=topic.arn, policy=json.dumps(iam.topic(aws, arn, ALERTERS)), opts=self._child)
+        policy = sns.TopicPolicy(
+            name, arn=topic.arn, policy=json.dumps(iam.topic(aws, arn, ALERTERS)), opts=self._child
+        )
         for email in settings.subscribers:
             sns.TopicSubscription(
                 f"{name}-{email}", topic=topic.arn, protocol="email", endpoint=email, opts=self._child
             )
-        return topic
+        return topic, policy
 
     def _budget(self, key: str, budget: Budget, environment: str, topic: sns.Topic) -> None:
         name = f"{self._name}-{key}"
@@ -85,7 +89,7 @@ class Cost(pulumi.ComponentResource):
                 }
                 for kind, threshold in alerts(budget)
             ],
-            opts=self._child,
+            opts=self._alerting,
         )
 
     def _anomalies(self, at_least_usd: float, topic: sns.Topic) -> None:
@@ -94,7 +98,7 @@ class Cost(pulumi.ComponentResource):
             name=self._name,
             monitor_type="DIMENSIONAL",
             monitor_dimension="SERVICE",
-            opts=self._child,
+            opts=self._alerting,
         )
         costexplorer.AnomalySubscription(
             self._name,
@@ -110,7 +114,7 @@ class Cost(pulumi.ComponentResource):
                     "values": [str(at_least_usd)],
                 }
             },
-            opts=self._child,
+            opts=self._alerting,
         )
 
     def _export(self, bucket: Output[str], aws: Aws) -> None:

@@ -49,6 +49,7 @@ class PodRole(pulumi.ComponentResource):
         *,
         aws: Aws,
         cluster: str,
+        made: Input[str],
         namespace: str,
         service_account: str,
         managed: Sequence[str] = (),
@@ -56,7 +57,10 @@ class PodRole(pulumi.ComponentResource):
         after: Sequence[pulumi.Resource],
         opts: ResourceOptions | None = None,
     ) -> None:
-        """`after` is what the association waits for, the cluster; the role itself waits for nothing."""
+        """`made` is the name of the cluster once it exists and `after` what the association waits for besides.
+
+        The role itself waits for nothing.
+        """
         super().__init__("rayeks:infra:PodRole", name, None, opts)
         role = Role(
             name,
@@ -67,7 +71,7 @@ class PodRole(pulumi.ComponentResource):
         )
         eks.PodIdentityAssociation(
             name,
-            cluster_name=cluster,
+            cluster_name=made,
             namespace=namespace,
             service_account=service_account,
             role_arn=role.arn,

@@ -166,7 +166,8 @@ class Network(pulumi.ComponentResource):
             allocation_id=address.allocation_id,
             subnet_id=public[zone].id,
             tags={"Name": name},
-            opts=self._child(after),
+            # The address stays when the VPC is replaced, and serves one gateway at a time.
+            opts=ResourceOptions.merge(self._child(after), ResourceOptions(delete_before_replace=True)),
         )
 
     def _security_group(self, purpose: str, description: str) -> ec2.SecurityGroup:

@@ -89,7 +89,7 @@ class Team(pulumi.ComponentResource):
             for principal in principals:
                 eks.AccessEntry(
                     f"{self._full}-{role}-{principal.rsplit('/', 1)[-1]}",
-                    cluster_name=self._cluster.name,
+                    cluster_name=self._cluster.made,
                     principal_arn=principal,
                     kubernetes_groups=[group],
                     type="STANDARD",
@@ -108,6 +108,7 @@ class Team(pulumi.ComponentResource):
             f"{self._full}-ray",
             aws=aws,
             cluster=self._cluster.name,
+            made=self._cluster.made,
             namespace=self._namespace,
             service_account=contract.RAY_SERVICE_ACCOUNT,
             policies={purpose: json.dumps(document) for purpose, document in policies.items()},
