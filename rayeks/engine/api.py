@@ -86,16 +86,20 @@ class Api:
             found for prefix in ("/api/v1", *(f"/apis/{version}" for version in groups)) for found in self._of(prefix)
         ]
 
+    def _listed(self, path: str, key: str) -> list[Any]:
+        """A list that the server gives; empty where its kind, or its group, has just gone with its CRD."""
+        try:
+            return self.get(path)[key]
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return []
+            raise
+
     def _of(self, prefix: str) -> Iterator[Object]:
-        for resource in self.get(prefix)["resources"]:
+        for resource in self._listed(prefix, "resources"):
             if "list" not in resource["verbs"] or resource["name"] in FLEETING:
                 continue
-            try:
-                items = self.get(f"{prefix}/{resource['name']}")["items"]
-            except urllib.error.HTTPError as error:
-                if error.code == 404:  # its CRD has just been removed
-                    continue
-                raise
+            items = self._listed(f"{prefix}/{resource['name']}", "items")
             for meta in (item["metadata"] for item in items):
                 if not _own(resource["kind"], meta):
                     within = f"namespaces/{meta['namespace']}/" if "namespace" in meta else ""
