@@ -3,6 +3,7 @@
 The tests share one stack and run in the order of this file; each leaves it up and whole.
 """
 
+import itertools
 import os
 import shutil
 import signal
@@ -210,19 +211,25 @@ def test_what_other_hands_changed_in_a_dozen_resource_types_is_put_back(stack: S
     assert not stack.up(refresh=True).ledger.changed
 
 
-def test_another_cidr_replaces_the_network_new_before_old_and_inside_out(stack: Stack) -> None:
+def test_another_cidr_replaces_the_network_inside_out_and_then_builds_it_again(stack: Stack) -> None:
     stack.edit("cidr: 10.20.0.0/16", "cidr: 10.40.0.0/16")
     ledger = stack.up().ledger
-    when = {(step.type, step.op, step.name): step for step in ledger.changed}
 
-    def ended(type_: str, *ops: str) -> list[float]:
-        return [step.ended or 0 for (kind, op, _), step in when.items() if kind == type_ and op in ops]
+    def when(op: str, type_: str) -> list[float]:
+        found = [step.ended or 0 for step in ledger.changed if (step.op, step.type) == (op, type_)]
+        assert found, f"no {op} of {type_}"
+        return found
 
-    made, gone = ("create-replacement",), ("delete-replaced",)
-    [vpc_made], [vpc_gone] = ended("aws:ec2/vpc:Vpc", *made), ended("aws:ec2/vpc:Vpc", *gone)
-    subnets_made = ended("aws:ec2/subnet:Subnet", *made)
-    subnets_gone = ended("aws:ec2/subnet:Subnet", *gone)
-    assert vpc_made < min(subnets_made) and max(subnets_gone) < vpc_gone
+    inside_out = [
+        "aws:eks/nodeGroup:NodeGroup",
+        "aws:eks/cluster:Cluster",
+        "aws:ec2/subnet:Subnet",
+        "aws:ec2/vpc:Vpc",
+    ]
+    for inner, outer in itertools.pairwise(inside_out):
+        assert max(when("delete-replaced", inner)) < min(when("delete-replaced", outer))
+        assert max(when("create-replacement", outer)) < min(when("create-replacement", inner))
+    assert max(when("delete-replaced", "aws:ec2/vpc:Vpc")) < min(when("create-replacement", "aws:ec2/vpc:Vpc"))
     [found] = [v for v in stack.client("ec2").describe_vpcs()["Vpcs"] if not v["IsDefault"]]
     assert found["CidrBlock"] == "10.40.0.0/16"
     whole()
