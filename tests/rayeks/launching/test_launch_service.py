@@ -41,6 +41,8 @@ def config(models: Storage, model: str) -> dict[str, Any]:
         stage["ray_actor_options"] = {"num_cpus": 0.1}
         stage["health_check_period_s"] = 1
         stage["graceful_shutdown_timeout_s"] = 5
+        if scaling := stage.get("autoscaling_config"):
+            scaling["target_ongoing_requests"] = 3
     return found
 
 
