@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from infra.config import InvalidPlatform, parse
+from infra.config.network import Network
 
 STACKS = sorted((Path(__file__).parents[2] / "stacks").glob("Pulumi.*.yaml"))
 
@@ -127,4 +128,5 @@ def test_a_network_that_is_there_already_is_taken_as_it_is(changed):
 
 def test_a_private_network_brings_every_endpoint_that_a_cluster_calls(values):
     values["network"] |= {"nat": "none", "interface_endpoints": "private"}
-    assert "eks-auth" in parse(values).network.endpoint_services
+    network = parse(values).network
+    assert isinstance(network, Network) and "eks-auth" in network.endpoint_services

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +93,7 @@ class Account:
         urllib.request.urlopen(request).read()
 
     @contextmanager
-    def refused(self, code: str, status: int = 400, says: str = "") -> Iterator[dict[str, Any]]:
+    def refused(self, code: str, status: int = 400, says: str = "") -> Generator[dict[str, Any]]:
         """Expect AWS's error of this code and HTTP status; gives the parsed response, filled in at the end."""
         response: dict[str, Any] = {}
         with pytest.raises(ClientError) as raised:

@@ -1,5 +1,7 @@
 """FSx for Lustre in the local AWS."""
 
+from typing import Any
+
 import pytest
 
 
@@ -18,7 +20,7 @@ def group(aws, vpc: str, *, efa: bool = False) -> str:
 
 
 def lustre(aws, **given) -> dict:
-    request = {
+    request: dict[str, Any] = {
         "FileSystemType": "LUSTRE",
         "StorageCapacity": 2400,
         "LustreConfiguration": {"DeploymentType": "PERSISTENT_2", "PerUnitStorageThroughput": 250},

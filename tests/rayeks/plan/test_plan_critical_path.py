@@ -77,6 +77,7 @@ def stack(*, serial: bool) -> Plan:
 
 def test_the_first_ray_pod_waits_for_operator_pool_and_account_then_for_node_and_image():
     path = critical_path(stack(serial=False))
+    assert path.first_ray_pod
     assert [step.name for step in path.first_ray_pod.steps] == [
         "cluster",
         "nodes",
@@ -91,6 +92,7 @@ def test_the_first_ray_pod_waits_for_operator_pool_and_account_then_for_node_and
 
 def test_a_needless_wait_shows_in_the_ratio():
     path = critical_path(stack(serial=True))
+    assert path.first_ray_pod and path.ratio
     assert "fs" in [step.name for step in path.first_ray_pod.steps]
     assert path.ratio > 1.1
 

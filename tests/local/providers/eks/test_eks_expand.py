@@ -215,7 +215,7 @@ def test_another_user_can_take_the_tokens_place():
 def test_what_is_not_represented_is_refused_with_the_file_to_extend(change, message):
     with pytest.raises(UserError, match=message) as failure:
         expand("c", SMALL | change)
-    assert "local/providers/eks/expand.py" in failure.value.fix
+    assert "local/providers/eks/expand.py" in (failure.value.fix or "")
 
 
 @pytest.mark.parametrize(
