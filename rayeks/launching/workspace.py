@@ -21,7 +21,7 @@ MARK = "RAYEKS_LAUNCH"
 """In the environment of every process of a launch: whose it is, so that a killed launcher's are known."""
 
 SOCKET_PATH = 107
-SESSION_PATH = len("/0101-000000/00/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store")
+SESSION_PATH = len("/0101-000000/00/session_2026-01-01_00-00-00_000000_4194304/sockets/dash_MetricsHead")
 KEPT_LAUNCHES = 3
 
 
