@@ -329,7 +329,8 @@ def test_down_leaves_nothing_and_says_so_again(stack: Stack) -> None:
 
 def recovery_bucket() -> str:
     """The stack's bucket, by the state."""
-    [bucket] = [r["id"] for r in recovery.resources() if r["type"] == "aws:s3/bucket:Bucket"]
+    buckets = [r["id"] for r in recovery.resources() if r["type"] == "aws:s3/bucket:Bucket"]
+    [bucket] = [bucket for bucket in buckets if "-checkpoints-" in bucket]
     return bucket
 
 
