@@ -317,21 +317,14 @@ def test_what_the_stack_did_not_make_is_named_by_down_before_anything_is_stopped
 
 
 def test_down_leaves_nothing_and_says_so_again(stack: Stack) -> None:
-    stack.up()
-    stack.client("s3").put_object(Bucket=recovery_bucket(), Key="runs/1", Body=b"a checkpoint")
+    bucket = stack.up().outputs["buckets"]["checkpoints"]
+    stack.client("s3").put_object(Bucket=bucket, Key="runs/1", Body=b"a checkpoint")
     outcome = down(Console(width=160))
     assert outcome.ledger and set(verbs(outcome.ledger)) == {"delete"}
     assert recovery.resources() == []
     assert processes() == []
     again = down(Console(width=160))
     assert (again.ledger, again.stopped) == (None, [])
-
-
-def recovery_bucket() -> str:
-    """The stack's bucket, by the state."""
-    buckets = [r["id"] for r in recovery.resources() if r["type"] == "aws:s3/bucket:Bucket"]
-    [bucket] = [bucket for bucket in buckets if "-checkpoints-" in bucket]
-    return bucket
 
 
 def test_the_lock_of_the_home_is_free_at_the_end(stack: Stack) -> None:
