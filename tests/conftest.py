@@ -1,11 +1,15 @@
 """What every test may use: a home that is not the checkout's, and one real Kubernetes for the whole run."""
 
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+# A shell starts background jobs with SIGINT ignored, and their children inherit it: tests of Ctrl-C need it heard.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if TYPE_CHECKING:
     from local.kubernetes import Kubernetes
