@@ -2,9 +2,9 @@
 
 import pulumi
 
-from infra.config.platform import InvalidPlatform, Platform, parse
+from infra.config.platform import InvalidPlatform, Platform, assembled, parse
 
-__all__ = ["InvalidPlatform", "Platform", "load", "parse"]
+__all__ = ["InvalidPlatform", "Platform", "assembled", "load", "parse"]
 
 
 def load() -> Platform:
@@ -15,10 +15,12 @@ def load() -> Platform:
     prints without a traceback, with every mistake of the stack file.
     """
     aws = pulumi.Config("aws")
-    values = dict(pulumi.Config().get_object("platform") or {})
-    accounts = aws.get_object("allowedAccountIds") or []
-    values |= {"region": aws.get("region"), "tags": (aws.get_object("defaultTags") or {}).get("tags") or {}}
-    values |= {"account": accounts[0] if accounts else None}
+    values = assembled(
+        pulumi.Config().get_object("platform") or {},
+        region=aws.get("region"),
+        accounts=aws.get_object("allowedAccountIds"),
+        default_tags=aws.get_object("defaultTags"),
+    )
     try:
         return parse(values)
     except InvalidPlatform as error:

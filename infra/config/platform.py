@@ -1,7 +1,7 @@
 """The whole platform as one frozen value, and the one report of everything that is wrong with a stack file."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
@@ -71,6 +71,22 @@ class InvalidPlatform(ValueError):
         lines = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(problems, 1))
         count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
         super().__init__(f"{count} in the stack's configuration; nothing was created:\n{lines}")
+
+
+def assembled(
+    platform: Mapping[str, Any],
+    *,
+    region: str | None,
+    accounts: Sequence[str] | None,
+    default_tags: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """The values to parse: the stack file's `platform`, and what the AWS provider's own settings say already."""
+    own = {
+        "region": region,
+        "account": accounts[0] if accounts else None,
+        "tags": (default_tags or {}).get("tags") or {},
+    }
+    return dict(platform) | own
 
 
 def parse(values: Mapping[str, Any]) -> Platform:

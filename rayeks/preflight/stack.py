@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from infra.config import InvalidPlatform, Platform, parse
+from infra.config import InvalidPlatform, Platform, assembled, parse
 from rayeks.errors import UserError
 from rayeks.plan import Plan, Resource, plan
 from rayeks.plan.values import reveal
@@ -52,10 +52,12 @@ class Stack:
 def platform(planned: Plan) -> Platform:
     """The configuration that the plan was made from; UserError names every mistake in it."""
     config = planned.config
-    values = json.loads(config.get(f"{planned.project}:platform", "{}"))
-    accounts = json.loads(config.get("aws:allowedAccountIds", "[]"))
-    tags = json.loads(config.get("aws:defaultTags", "{}")).get("tags") or {}
-    values |= {"region": config.get("aws:region"), "account": accounts[0] if accounts else None, "tags": tags}
+    values = assembled(
+        json.loads(config.get(f"{planned.project}:platform", "{}")),
+        region=config.get("aws:region"),
+        accounts=json.loads(config.get("aws:allowedAccountIds", "[]")),
+        default_tags=json.loads(config.get("aws:defaultTags", "{}")),
+    )
     try:
         return parse(values)
     except InvalidPlatform as error:
