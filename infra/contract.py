@@ -19,8 +19,9 @@ JOB_LABEL = "rayeks/job"
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 DO_NOT_DISRUPT = {"karpenter.sh/do-not-disrupt": "true"}
 
-RAY_SERVICE_ACCOUNT = "ray"
-"""In each tenant's namespace: what Ray heads and workers run as, bound to AWS by Pod Identity."""
+HEAD_ACCOUNT, WORKER_ACCOUNT, SERVE_ACCOUNT, NOTEBOOK_ACCOUNT = "ray-head", "ray-worker", "ray-serve", "notebook"
+"""Service accounts of each tenant's namespace: what pods of each purpose run as, each bound by Pod Identity to an AWS
+role of its own. Serve's is of its heads and workers alike; Ray's autoscaler acts as the head's."""
 
 SHARED_CLAIM = "shared"
 SCRATCH_CLAIM = "scratch"

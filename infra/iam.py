@@ -80,32 +80,6 @@ def pod_identity_trust(aws: Aws, cluster: str, namespace: str, service_account: 
     )
 
 
-def tenant_storage(aws: Aws, cluster: str, bucket: str, namespace: str) -> Document:
-    """Reads and writes one namespace's own prefix of a bucket, and sees no other prefix."""
-    arn = aws.bucket(bucket)
-    return document(
-        allow(
-            "ListOwnPrefix",
-            ["s3:ListBucket", "s3:ListBucketMultipartUploads"],
-            [arn],
-            {"StringLike": {"s3:prefix": [namespace, f"{namespace}/*"]}},
-        ),
-        allow("LocateBucket", ["s3:GetBucketLocation"], [arn]),
-        allow(
-            "UseOwnObjects",
-            [
-                "s3:GetObject",
-                "s3:PutObject",
-                "s3:DeleteObject",
-                "s3:AbortMultipartUpload",
-                "s3:ListMultipartUploadParts",
-            ],
-            [f"{arn}/{namespace}/*"],
-        ),
-        use_data_key(aws, cluster),
-    )
-
-
 def bucket_tls_only(aws: Aws, bucket: str) -> Document:
     """Denies every request to the bucket that does not come over TLS."""
     arn = aws.bucket(bucket)
@@ -154,11 +128,11 @@ def data_key_alias(cluster: str) -> str:
     return f"alias/{cluster}-data"
 
 
-def use_data_key(aws: Aws, cluster: str) -> Statement:
-    """Encrypt and decrypt with the stack's data key, named by its alias because its id is AWS's to choose."""
+def use_data_key(aws: Aws, cluster: str, *, write: bool = True) -> Statement:
+    """Decrypt, and encrypt, with the stack's data key, named by its alias because its id is AWS's to choose."""
     return allow(
         "UseDataKey",
-        ["kms:Decrypt", "kms:GenerateDataKey"],
+        ["kms:Decrypt", *(["kms:GenerateDataKey"] if write else [])],
         [aws.arn("kms", "key/*")],
         {"ForAnyValue:StringEquals": {"kms:ResourceAliases": data_key_alias(cluster)}},
     )

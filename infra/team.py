@@ -17,7 +17,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.rbac.v1 import RoleBinding
 
-from infra import contract, iam, iam_data, isolation, rights
+from infra import contract, iam_data, iam_tenant, isolation, rights
 from infra.buckets import bucket_name
 from infra.cluster import Cluster
 from infra.config.data import DataSource, RdsSource
@@ -65,7 +65,7 @@ class Team(pulumi.ComponentResource):
                 f"{self._namespace}-{purpose}", metadata=self._metadata(purpose), spec=spec, opts=self._inside
             )
         self._people(team, settings)
-        self._identity(reads, storage, name, aws)
+        self._identities(reads, storage, name, aws)
         Volumes(team, settings, storage=storage, provider=cluster.kubernetes, opts=ResourceOptions(parent=namespace))
         self.register_outputs({})
 
@@ -96,25 +96,25 @@ class Team(pulumi.ComponentResource):
                     opts=ResourceOptions(parent=self, depends_on=[self._cluster.joinable]),
                 )
 
-    def _identity(self, reads: Mapping[str, DataSource], storage: Storage, name: str, aws: Aws) -> None:
-        ServiceAccount(self._namespace, metadata=self._metadata(contract.RAY_SERVICE_ACCOUNT), opts=self._inside)
-        buckets = {purpose: bucket_name(name, purpose, aws) for purpose in storage.buckets}
-        policies = {
-            f"bucket-{purpose}": iam.tenant_storage(aws, name, bucket, self._namespace)
-            for purpose, bucket in buckets.items()
-        }
-        policies |= {f"read-{key}": iam.document(*iam_data.read(aws, key, source)) for key, source in reads.items()}
-        PodRole(
-            f"{self._full}-ray",
-            aws=aws,
-            cluster=self._cluster.name,
-            made=self._cluster.made,
-            namespace=self._namespace,
-            service_account=contract.RAY_SERVICE_ACCOUNT,
-            policies={purpose: json.dumps(document) for purpose, document in policies.items()},
-            after=[self._cluster.joinable],
-            opts=ResourceOptions(parent=self),
-        )
+    def _identities(self, reads: Mapping[str, DataSource], storage: Storage, name: str, aws: Aws) -> None:
+        buckets = {bucket: bucket_name(name, bucket, aws) for bucket in storage.buckets}
+        sources = [statement for key, source in reads.items() for statement in iam_data.read(aws, key, source)]
+        for account in iam_tenant.ACCESS:
+            ServiceAccount(f"{self._namespace}-{account}", metadata=self._metadata(account), opts=self._inside)
+            policies = iam_tenant.policies(
+                account, aws=aws, cluster=name, namespace=self._namespace, buckets=buckets, sources=sources
+            )
+            PodRole(
+                f"{self._full}-{account}",
+                aws=aws,
+                cluster=self._cluster.name,
+                made=self._cluster.made,
+                namespace=self._namespace,
+                service_account=account,
+                policies={policy: json.dumps(document) for policy, document in policies.items()},
+                after=[self._cluster.joinable],
+                opts=ResourceOptions(parent=self),
+            )
 
 
 def labels(team: str, settings: Tenant) -> dict[str, str]:

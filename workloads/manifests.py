@@ -5,7 +5,7 @@ from typing import Any
 import yaml
 
 from infra import contract
-from workloads.spec import DRAIN_S, GRACE_S, Cluster, CronJob, Group, Job, Owner, Resources, Service, Workers
+from workloads.spec import DRAIN_S, GRACE_S, Cluster, CronJob, Group, Head, Job, Owner, Resources, Service, Workers
 
 API_VERSION = "ray.io/v1"
 CONTAINER = {"head": "ray-head", "worker": "ray-worker"}
@@ -118,7 +118,7 @@ def _worker_group(cluster: Cluster, group: Workers, labels: dict[str, str], *, k
     }
 
 
-def _pod(cluster: Cluster, group: Group, role: str, labels: dict[str, str], *, keep: bool) -> Manifest:
+def _pod(cluster: Cluster, group: Head | Workers, role: str, labels: dict[str, str], *, keep: bool) -> Manifest:
     worker = role == "worker"
     env = cluster.env | group.env | ({"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": str(DRAIN_S)} if worker else {})
     mounts = [
@@ -140,7 +140,7 @@ def _pod(cluster: Cluster, group: Group, role: str, labels: dict[str, str], *, k
         "metadata": {"labels": labels, **({"annotations": contract.DO_NOT_DISRUPT} if keep else {})},
         "spec": {
             **contract.POOLS[group.pool].scheduling(),
-            "serviceAccountName": cluster.service_account,
+            "serviceAccountName": group.service_account,
             # The autoscaler beside the head talks to Kubernetes; nothing else needs to. AWS is by Pod Identity.
             "automountServiceAccountToken": cluster.autoscaling and not worker,
             "enableServiceLinks": False,

@@ -125,6 +125,7 @@ class Head(Group):
     """The head: the control plane and the drivers, no tasks (`num_cpus` 0)."""
 
     pool: str = contract.RAY_HEAD.name
+    service_account: Annotated[str, _name(63)] = contract.HEAD_ACCOUNT
     # Sample heads of 2 GiB were killed for memory (kuberay#4287).
     resources: Resources = Resources(cpu=2, memory_gib=8, num_cpus=0)
 
@@ -133,6 +134,7 @@ class Workers(Group):
     """A worker group: `replicas` pods now, between `least` and `most` where the cluster scales."""
 
     name: Annotated[str, _name(63)]
+    service_account: Annotated[str, _name(63)] = contract.WORKER_ACCOUNT
     replicas: int = Field(ge=0)
     least: int | None = Field(default=None, ge=0)
     most: int | None = Field(default=None, ge=0)
@@ -169,7 +171,6 @@ class Cluster(Spec):
     workers: tuple[Workers, ...]
     head: Head = Head()
     ray_version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")] = contract.RAY_VERSION
-    service_account: Annotated[str, _name(63)] = contract.RAY_SERVICE_ACCOUNT
     autoscaling: bool = False
     idle_timeout_s: int = Field(default=60, ge=0)
     token_auth: bool = True

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from infra.contract import RAY_SERVICE_ACCOUNT
+from infra.contract import HEAD_ACCOUNT
 from rayeks.plan.creation_times import IMAGE, NODE, Time, creation_time
 from rayeks.plan.model import Plan, Resource
 
@@ -129,7 +129,7 @@ def _first_ray_pod(plan: Plan, slots: dict[str, Slot], time: Callable[[Resource]
     accounts = [
         one
         for one in plan.of_type("kubernetes:core/v1:ServiceAccount")
-        if (one.inputs.get("metadata") or {}).get("name") == RAY_SERVICE_ACCOUNT
+        if (one.inputs.get("metadata") or {}).get("name") == HEAD_ACCOUNT
     ]
     if not operators or not pools:
         return None

@@ -51,17 +51,6 @@ def test_a_pod_role_is_for_one_service_account_of_one_cluster():
     }
 
 
-def test_a_tenant_reaches_its_own_prefix_and_no_other():
-    document = iam.tenant_storage(AWS, "ray-test", "bucket", "ray-research")
-    for statement in statements(document):
-        if statement["Sid"] == "UseDataKey":
-            continue
-        for resource in statement["Resource"]:
-            assert resource in ("arn:aws:s3:::bucket", "arn:aws:s3:::bucket/ray-research/*")
-        if "s3:ListBucket" in statement["Action"]:
-            assert statement["Condition"] == {"StringLike": {"s3:prefix": ["ray-research", "ray-research/*"]}}
-
-
 def test_arns_follow_the_partition_of_the_region():
     assert Aws("111111111111", "cn-north-1", "aws-cn").bucket("b") == "arn:aws-cn:s3:::b"
     assert AWS.role("r") == "arn:aws:iam::111111111111:role/r"

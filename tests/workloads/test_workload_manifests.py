@@ -199,6 +199,11 @@ def test_only_the_head_of_a_scaling_cluster_may_talk_to_kubernetes() -> None:
     assert [name for name, pod in found.items() if pod["spec"]["automountServiceAccountToken"]] == ["head"]
 
 
+def test_head_and_workers_run_as_accounts_of_their_own() -> None:
+    found = {name: pod["spec"].get("serviceAccountName") for name, pod in pods(ray_job(the_job())).items()}
+    assert found == {"head": "ray-head", "cpu": "ray-worker", "gpu": "ray-worker", "submitter": None}
+
+
 def test_a_gang_prefers_one_zone() -> None:
     affinity = pods(ray_job(the_job()))["gpu"]["spec"]["affinity"]["podAffinity"]
     (term,) = affinity["preferredDuringSchedulingIgnoredDuringExecution"]

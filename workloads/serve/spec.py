@@ -3,7 +3,7 @@
 from typing import Any
 
 from infra import contract
-from workloads.spec import Cluster, Environment, Owner, Resources, Service, Workers
+from workloads.spec import Cluster, Environment, Head, Owner, Resources, Service, Workers
 
 APPLICATION = "digits"
 CPU_WORKER = Resources(cpu=4, memory_gib=8)
@@ -71,7 +71,6 @@ def service(
     model: str = "baseline",
     gpu: bool = False,
     most: int = 8,
-    service_account: str = contract.RAY_SERVICE_ACCOUNT,
     project: str = "samples",
     env: Environment | None = None,
     name: str = "serve",
@@ -82,24 +81,32 @@ def service(
     (`baseline` needs no registry).
     Two workers at least, so that losing one of them loses no stage.
     """
-    light = Workers(
-        name="cpu", pool=contract.RAY_CPU.name, resources=CPU_WORKER, replicas=2, least=2, most=max(2, most // 2)
-    )
-    heavy = Workers(
-        name="gpu", pool=contract.RAY_GPU_INFER.name, resources=GPU_WORKER, replicas=2, least=2, most=max(2, most // 2)
-    )
+    light = _workers("cpu", contract.RAY_CPU.name, CPU_WORKER, most)
+    heavy = _workers("gpu", contract.RAY_GPU_INFER.name, GPU_WORKER, most)
     return Service(
         name=name,
         owner=Owner(namespace=namespace, team=team, project=project),
         cluster=Cluster(
             image=image,
-            service_account=service_account,
+            head=Head(service_account=contract.SERVE_ACCOUNT),
             workers=(light, heavy) if gpu else (light,),
             autoscaling=True,
             idle_timeout_s=300,
             env=env or {},
         ),
         serve_config=serve_config(models_uri=models_uri, model=model, gpu=gpu, most=most),
+    )
+
+
+def _workers(name: str, pool: str, each: Resources, most: int) -> Workers:
+    return Workers(
+        name=name,
+        pool=pool,
+        service_account=contract.SERVE_ACCOUNT,
+        resources=each,
+        replicas=2,
+        least=2,
+        most=max(2, most // 2),
     )
 
 

@@ -21,7 +21,6 @@ def job(
     workers: int = 2,
     pool: str | None = None,
     worker: Resources | None = None,
-    service_account: str = contract.RAY_SERVICE_ACCOUNT,
     project: str = "samples",
     queue: str | None = None,
     epochs: int = 8,
@@ -53,6 +52,6 @@ def job(
     return Job(
         name=name,
         owner=Owner(namespace=namespace, team=team, project=project, queue=queue),
-        cluster=Cluster(image=image, service_account=service_account, workers=(group,), env=variables),
+        cluster=Cluster(image=image, workers=(group,), env=variables),
         entrypoint="python -m workloads.train",
     )

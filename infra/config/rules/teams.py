@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from infra import lustre
+from infra import contract, iam_tenant, lustre
 from infra.config.cluster import Cluster
 from infra.config.cost import Cost
 from infra.config.data import DataSource
@@ -13,6 +13,9 @@ from infra.config.rules.machines import unknown_zone
 from infra.config.storage import Storage
 from infra.config.tenants import Samples, Tenant
 from infra.contract import POOLS
+
+RUNNING = (contract.HEAD_ACCOUNT, contract.WORKER_ACCOUNT)
+"""What a job's pods run as."""
 
 
 @rule
@@ -78,6 +81,9 @@ def samples_can_run(
         yield Problem("samples.train.tenant", f"no tenant {train.tenant}", f"there are {', '.join(tenants)}")
     if train.bucket not in storage.buckets:
         yield Problem("samples.train.bucket", f"no bucket {train.bucket}", f"there are {', '.join(storage.buckets)}")
+    elif kept_out := [account for account in RUNNING if iam_tenant.access(account, train.bucket) != "write"]:
+        message = f"pods of {', '.join(kept_out)} may not write to {train.bucket}"
+        yield Problem("samples.train.bucket", message, "a run's head and workers both write to checkpoints")
     if all(pool.kind != train.pool for pool in pools.values()):
         yield Problem("samples.train.pool", f"no pool of kind {train.pool}", "it would stay Pending; add one")
     quota = tenants[train.tenant].quota if train.tenant in tenants else None

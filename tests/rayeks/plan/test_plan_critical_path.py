@@ -71,7 +71,7 @@ def stack(*, serial: bool) -> Plan:
         made("nodes", "cluster", kind="aws:eks/nodeGroup:NodeGroup", scalingConfig={"desiredSize": 2}),
         made("operator", "nodes", *extra, kind="kubernetes:helm.sh/v3:Release", **CHART),
         made("pool", "nodes", kind="kubernetes:karpenter.sh/v1:NodePool"),
-        made("ray", "cluster", kind="kubernetes:core/v1:ServiceAccount", metadata={"name": "ray"}),
+        made("ray", "cluster", kind="kubernetes:core/v1:ServiceAccount", metadata={"name": "ray-head"}),
     )
 
 

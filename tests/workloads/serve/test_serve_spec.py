@@ -33,6 +33,11 @@ def test_kuberay_accepts_the_service(gpu: bool, complaints: Judge) -> None:
     assert yaml.safe_load(manifest["spec"]["serveConfigV2"])["applications"][0]["name"] == "digits"
 
 
+def test_every_pod_of_a_service_runs_as_serves_account() -> None:
+    cluster = service(namespace="ray-a", models_uri="s3://b/m", image="ray", team="a", gpu=True).cluster
+    assert {group.service_account for group in (cluster.head, *cluster.workers)} == {"ray-serve"}
+
+
 def test_every_stage_has_two_replicas_and_no_node_holds_both_of_a_fixed_one() -> None:
     for stage in stages(serve_config(models_uri="s3://b/m")).values():
         if scaling := stage.get("autoscaling_config"):
