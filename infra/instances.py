@@ -24,11 +24,40 @@ class InstanceFacts:
     efa_cards: tuple[int, ...]
     """The network cards that take an efa-only interface; on p6-b300 card 0 is not one of them."""
     placement_strategies: tuple[str, ...]
+    gpu_manufacturer: str | None
+    """Whoever makes them: `gpus` counts NVIDIA's alone, the resource that our pods ask for."""
+    gpu_model: str | None
+    gpu_count: int
+    gpu_memory_each_mib: int
+    hypervisor: str
+    """`nitro`, `xen`, or empty for a metal machine."""
+    usage_classes: tuple[str, ...]
+    """`on-demand`, `spot`, `capacity-block`: how EC2 sells it."""
+    interfaces: int
+    """Network interfaces of the default card, the one that pods' addresses come from."""
+    addresses_per_interface: int
+    network_cards: tuple[int, ...]
+    """Interfaces that each network card takes, by the card's index."""
+    network_gbps: float
+    """Baseline over all cards; a peak is lent for minutes. 0 where EC2 publishes none."""
+    cores: int
+    clock_ghz: float | None
+    cpu_manufacturer: str | None
 
     @property
     def family(self) -> str:
         """The part before the dot: `p5` of `p5.48xlarge`."""
         return self.name.split(".")[0]
+
+    @property
+    def gpu_label(self) -> str | None:
+        """The GPU as Karpenter labels it: `rtx-pro-server-6000`."""
+        return self.gpu_model.lower().replace(" ", "-") if self.gpu_model else None
+
+    @property
+    def size(self) -> str:
+        """The part after the dot: `48xlarge` of `p5.48xlarge`."""
+        return self.name.partition(".")[2]
 
 
 def _data() -> Path:
@@ -54,6 +83,7 @@ def _offerings(region: str) -> dict[str, frozenset[str]] | None:
     return {zone: frozenset(types) for zone, types in offered.items()}
 
 
+@cache
 def facts(name: str) -> InstanceFacts | None:
     """The facts of an instance type, or None where EC2 has no such type."""
     raw = _table().get(name)
@@ -61,24 +91,50 @@ def facts(name: str) -> InstanceFacts | None:
         return None
     gpu = raw.get("GpuInfo", {})
     nvidia = [g for g in gpu.get("Gpus", []) if g.get("Manufacturer") == "NVIDIA"]
-    network = raw["NetworkInfo"]
+    first = next(iter(gpu.get("Gpus", ())), {})
+    storage = raw.get("InstanceStorageInfo", {})
+    network, processor = raw["NetworkInfo"], raw["ProcessorInfo"]
+    cards = network.get("NetworkCards", ())
     return InstanceFacts(
         name=name,
         vcpus=raw["VCpuInfo"]["DefaultVCpus"],
         memory_mib=raw["MemoryInfo"]["SizeInMiB"],
-        architectures=tuple(raw["ProcessorInfo"]["SupportedArchitectures"]),
+        architectures=tuple(processor["SupportedArchitectures"]),
         gpus=sum(g["Count"] for g in nvidia),
         gpu_name=nvidia[0]["Name"] if nvidia else None,
         gpu_memory_mib=gpu.get("TotalGpuMemoryInMiB", 0),
-        nvme_gb=raw.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0),
+        nvme_gb=0 if storage.get("NvmeSupport") == "unsupported" else storage.get("TotalSizeInGB", 0),
         efa_interfaces=network.get("EfaInfo", {}).get("MaximumEfaInterfaces", 0),
-        efa_cards=tuple(
-            card["NetworkCardIndex"]
-            for card in network.get("NetworkCards", ())
-            if "efa-only" in card.get("InterfaceTypes", ())
-        ),
+        efa_cards=tuple(card["NetworkCardIndex"] for card in cards if "efa-only" in card.get("InterfaceTypes", ())),
         placement_strategies=tuple(raw.get("PlacementGroupInfo", {}).get("SupportedStrategies", ())),
+        gpu_manufacturer=first.get("Manufacturer"),
+        gpu_model=first.get("Name"),
+        gpu_count=first.get("Count", 0),
+        gpu_memory_each_mib=first.get("MemoryInfo", {}).get("SizeInMiB", 0),
+        hypervisor=raw.get("Hypervisor", ""),
+        usage_classes=tuple(raw["SupportedUsageClasses"]),
+        interfaces=cards[network.get("DefaultNetworkCardIndex", 0)]["MaximumNetworkInterfaces"],
+        addresses_per_interface=network["Ipv4AddressesPerInterface"],
+        network_cards=tuple(card["MaximumNetworkInterfaces"] for card in cards),
+        network_gbps=sum(card.get("BaselineBandwidthInGbps", 0) for card in cards),
+        cores=raw["VCpuInfo"].get("DefaultCores", raw["VCpuInfo"]["DefaultVCpus"]),
+        clock_ghz=processor.get("SustainedClockSpeedInGhz"),
+        cpu_manufacturer=processor.get("Manufacturer"),
     )
+
+
+def known(name: str) -> InstanceFacts:
+    """The facts of an instance type that was checked to exist. Raises LookupError where it does not."""
+    found = facts(name)
+    if found is None:
+        raise LookupError(f"EC2 has no instance type {name}")
+    return found
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """Every instance type that EC2 has, in order of name."""
+    return tuple(sorted(_table()))
 
 
 def families() -> frozenset[str]:
