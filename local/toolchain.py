@@ -85,6 +85,21 @@ TOOLS = {
             variables=KUBERNETES_VARIABLES,
             suits=((1, 35), (1, 36)),
         ),
+        # The controllers of `rayeks prove`: ordinary processes beside the API server, whatever is on PATH.
+        Tool(
+            name="kube-scheduler",
+            family="kubernetes",
+            package="k8s.io/kubernetes/cmd/kube-scheduler",
+            version=KUBERNETES,
+            cpu_s=45,
+            variables=KUBERNETES_VARIABLES,
+            suits=((1, 35), (1, 36)),
+        ),
+        Tool("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", "0.8.0", cpu_s=120),
+        Tool("karpenter", "karpenter", "sigs.k8s.io/karpenter/kwok", "1.14.1", cpu_s=220),
+        Tool("karpenter-aws", "karpenter-aws", "github.com/aws/karpenter-provider-aws/kwok", "1.14.1", cpu_s=320),
+        Tool("kuberay-operator", "kuberay", "github.com/ray-project/kuberay/ray-operator", "1.6.2", cpu_s=150),
+        Tool("kueue", "kueue", "sigs.k8s.io/kueue/cmd/kueue", "0.16.1", cpu_s=280),
     )
 }
 

@@ -36,9 +36,10 @@ class Status:
     processes: dict[str, int | None]
 
 
-def start(*, progress: Progress = print) -> Kubernetes:
+def start(*, nodes: bool = False, progress: Progress = print) -> Kubernetes:
     """Have etcd, the API server and the controller manager running and ready; what runs already is kept.
 
+    `nodes` adds the controllers of Pods, for a cluster that has some (see `local.controllers`).
     UserError when a tool can't be had, a port is taken, a server fails, or the data is a newer version's.
     """
     programs = toolchain.tools(PROGRAMS, progress=progress)
@@ -66,7 +67,8 @@ def start(*, progress: Progress = print) -> Kubernetes:
     )
     # After the API server: the controller manager gives up when that does not answer within ten seconds.
     services.start(
-        servers.controller_manager(programs[CONTROLLERS], ports, folder / "pki", controllers), progress=progress
+        servers.controller_manager(programs[CONTROLLERS], ports, folder / "pki", controllers, nodes=nodes),
+        progress=progress,
     )
     return Kubernetes(endpoint, folder / "pki" / "ca.crt", admin, fresh)
 
@@ -93,6 +95,11 @@ def status() -> Status:
         endpoint=f"https://127.0.0.1:{port}" if ready else None,
         processes={name: known.pid if known else None for name, known in running.items()},
     )
+
+
+def certificates() -> Path:
+    """The folder of the certificates and keys."""
+    return _folder() / "pki"
 
 
 def _folder() -> Path:
@@ -123,8 +130,20 @@ def _ensure_certificates(folder: Path, progress: Progress) -> None:
         pki.make(folder)
 
 
-def _write_kubeconfig(folder: Path, endpoint: str, user: str) -> Path:
-    path = folder / f"{user}.kubeconfig"
+def kubeconfig(user: str, *, acting_as: str | None = None) -> Path:
+    """A kubeconfig of the running API server for a certificate's holder, who may act as somebody else.
+
+    The rights are then those of `acting_as`, such as `system:serviceaccount:kuberay:kuberay-operator`.
+    """
+    found = status()
+    if found.endpoint is None:
+        raise UserError("the local Kubernetes does not run", "`rayeks up local` starts it")
+    return _write_kubeconfig(_folder(), found.endpoint, user, acting_as)
+
+
+def _write_kubeconfig(folder: Path, endpoint: str, user: str, acting_as: str | None = None) -> Path:
+    name = acting_as.rpartition(":")[2] if acting_as else user
+    path = folder / f"{name}.kubeconfig"
     certificates = folder / "pki"
     config = {
         "apiVersion": "v1",
@@ -141,6 +160,7 @@ def _write_kubeconfig(folder: Path, endpoint: str, user: str) -> Path:
                 "user": {
                     "client-certificate": str(certificates / f"{user}.crt"),
                     "client-key": str(certificates / f"{user}.key"),
+                    **({"as": acting_as} if acting_as else {}),
                 },
             }
         ],

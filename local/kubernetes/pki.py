@@ -34,6 +34,7 @@ CERTIFICATES = (
     Certificate("apiserver", "kube-apiserver", issuer="ca"),
     Certificate("admin", "local-admin", issuer="ca", group="system:masters"),
     Certificate("controller-manager", "system:kube-controller-manager", issuer="ca"),
+    Certificate("scheduler", "system:kube-scheduler", issuer="ca"),
     Certificate("etcd", "etcd", issuer="etcd-ca"),
     Certificate("etcd-client", "kube-apiserver", issuer="etcd-ca"),
 )

@@ -12,8 +12,8 @@ from local.services import Service
 ETCD, PEER, API_SERVER, CONTROLLERS = "etcd", "etcd-peer", "kube-apiserver", "kube-controller-manager"
 PROGRAMS = (ETCD, API_SERVER, CONTROLLERS)
 
-# What deletion and tenancy need. Controllers that make Pods or tend nodes are left out: there is no node here,
-# so that a Deployment would only collect Pods that stay Pending.
+# What deletion and tenancy need. Controllers that make Pods or tend nodes are left out: without nodes a Deployment
+# would only collect Pods that stay Pending.
 RUN_CONTROLLERS = (
     "namespace-controller",  # empties a namespace, then lets it go
     "garbage-collector-controller",  # deletes what a deleted owner owned, and finishes foreground deletion
@@ -28,6 +28,20 @@ RUN_CONTROLLERS = (
     "persistentvolume-protection-controller",
     "persistentvolume-binder-controller",  # binds a tenant's claims to the volumes that the stack declares
     "validatingadmissionpolicy-status-controller",  # says when a policy's expressions do not type-check
+)
+
+# What makes Pods and tends nodes, where there are some (see local.controllers).
+NODE_CONTROLLERS = (
+    "job-controller",  # KubeRay's submitters
+    "daemonset-controller",
+    "deployment-controller",
+    "replicaset-controller",
+    "statefulset-controller",
+    "endpointslice-controller",
+    "node-lifecycle-controller",  # taints nodes that stop answering
+    "taint-eviction-controller",  # and takes the Pods off them
+    "pod-garbage-collector-controller",
+    "ttl-after-finished-controller",
 )
 
 
@@ -59,7 +73,7 @@ def etcd(program: Path, ports: Mapping[str, int], pki: Path, data: Path) -> Serv
         "auto-compaction-retention": "5m",
         "log-level": "warn",
     }
-    ready = _answers(ports[ETCD], "/health", pki, "etcd-ca", "etcd-client")
+    ready = answers(ports[ETCD], "/health", pki, "etcd-ca", "etcd-client")
     return Service(ETCD, _command(program, argv), ready, ports[ETCD])
 
 
@@ -96,11 +110,13 @@ def api_server(program: Path, ports: Mapping[str, int], pki: Path) -> Service:
 
 def api_server_ready(port: int, pki: Path) -> Callable[[], bool]:
     """Whether the API server on `port` says that it is ready, asked as the administrator."""
-    return _answers(port, "/readyz", pki, "ca", "admin")
+    return answers(port, "/readyz", pki, "ca", "admin")
 
 
-def controller_manager(program: Path, ports: Mapping[str, int], pki: Path, kubeconfig: Path) -> Service:
-    """The controllers of `RUN_CONTROLLERS`, each with its own service account's rights."""
+def controller_manager(
+    program: Path, ports: Mapping[str, int], pki: Path, kubeconfig: Path, *, nodes: bool = False
+) -> Service:
+    """The controllers of `RUN_CONTROLLERS`, and with `nodes` those of Pods, each with its service account's rights."""
     argv = {
         "bind-address": "127.0.0.1",
         "secure-port": ports[CONTROLLERS],
@@ -109,7 +125,7 @@ def controller_manager(program: Path, ports: Mapping[str, int], pki: Path, kubec
         "kubeconfig": kubeconfig,
         "authentication-kubeconfig": kubeconfig,
         "authorization-kubeconfig": kubeconfig,
-        "controllers": ",".join(RUN_CONTROLLERS),
+        "controllers": ",".join(RUN_CONTROLLERS + (NODE_CONTROLLERS if nodes else ())),
         "leader-elect": "false",
         "use-service-account-credentials": "true",
         "service-account-private-key-file": pki / SERVICE_ACCOUNT_KEY,
@@ -119,7 +135,7 @@ def controller_manager(program: Path, ports: Mapping[str, int], pki: Path, kubec
         "concurrent-gc-syncs": 40,
         "profiling": "false",
     }
-    ready = _answers(ports[CONTROLLERS], "/healthz", pki, "ca", "admin")
+    ready = answers(ports[CONTROLLERS], "/healthz", pki, "ca", "admin")
     return Service(CONTROLLERS, _command(program, argv), ready, ports[CONTROLLERS])
 
 
@@ -127,7 +143,7 @@ def _command(program: Path, flags: Mapping[str, object]) -> list[str]:
     return [str(program), *(f"--{name}={value}" for name, value in flags.items())]
 
 
-def _answers(port: int, path: str, pki: Path, authority: str, client: str) -> Callable[[], bool]:
+def answers(port: int, path: str, pki: Path, authority: str, client: str) -> Callable[[], bool]:
     """Whether the server on `port` answers 200, known by its authority; no proxy of the user's is asked."""
     context: list[ssl.SSLContext] = []
 

@@ -1,0 +1,223 @@
+"""`rayeks prove`: the stack through the engine, the controllers beside it, everything launched, everything gone."""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import psutil
+from rich.console import Console
+
+from infra.config import Platform
+from local import aws, controllers, services
+from local.controllers import KARPENTER_AWS, KUBERAY, KUEUE, Cloud
+from local.home import home, root
+from local.providers.kubernetes.client import ApiError
+from rayeks.engine.lock import exclusive
+from rayeks.engine.up import Outcome
+from rayeks.engine.up import up as provision
+from rayeks.plan import plan
+from rayeks.preflight.stack import platform as configured
+from rayeks.proof import launches, rest
+from rayeks.proof.cluster import Cluster, refused
+from rayeks.proof.model import Placement, Pod, Proof, placement
+
+Say = Callable[[str], None]
+POLL_S = 1.0
+CLASSES_S = 120.0
+PLACED_S = 240.0
+DRAINED_S = 180.0
+KUEUE_CRD = "clusterqueues.kueue.x-k8s.io"
+
+
+def prove(console: Console) -> Proof:
+    """Prove the stack `local`; faults are in the answer, UserError is for what kept the proof from being made.
+
+    Brings the stack up, starts the controllers, waits until every EC2NodeClass is Ready under the rights of Karpenter's
+    own role, launches every sample and a pod for each pool, and takes it all away again. The controllers are stopped
+    whatever happens; the stack stays.
+    """
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        console.print(text, soft_wrap=True, highlight=False, markup=False)
+
+    platform = configured(plan("local", root=root()))
+    outcome = provision(console)
+    with exclusive(home() / "lock", "rayeks prove"), controlled(outcome, platform, say) as cluster:
+        classes, faults = _ready_classes(cluster, say)
+        placements: list[Placement] = []
+        drained = None
+        if not faults:
+            placements, drained, faults = _placed(cluster, platform, outcome.outputs, say)
+        memory = {each.name: _memory(each) for each in services.recorded() if each.alive}
+    return Proof(
+        stack="local",
+        classes=classes,
+        placements=tuple(placements),
+        drained_s=drained,
+        seconds=time.monotonic() - began,
+        memory_mib=memory,
+        faults=tuple(faults),
+    )
+
+
+@contextmanager
+def controlled(outcome: Outcome, platform: Platform, say: Say):
+    """The stack with its controllers running, Karpenter under its own role; what a killed proof left is removed."""
+    running = outcome.servers
+    cluster = Cluster(running.kubernetes.kubeconfig, platform.region)
+    rest.clear(cluster, say)
+    wanted = [KUBERAY]
+    if _serves(cluster, KUEUE_CRD):
+        wanted.append(KUEUE)
+    client = _client(running.aws.endpoint)
+    try:
+        with enforced_rights(running.aws.endpoint):
+            controllers.start(wanted, cloud=cloud(platform, running.aws.endpoint, client), progress=say)
+            yield cluster
+            rest.clear(cluster, say)
+    finally:
+        controllers.stop(progress=say)
+
+
+def cloud(platform: Platform, endpoint: str, client: Callable[[str], Any]) -> Cloud:
+    """What Karpenter is told of the stack, by the same settings as its chart's, as the holder of its own role."""
+    name = platform.name
+    role = platform.aws.role(f"{name}-karpenter")
+    keys = client("sts").assume_role(RoleArn=role, RoleSessionName="karpenter")["Credentials"]
+    return Cloud(
+        settings={
+            "cluster-name": name,
+            "cluster-endpoint": client("eks").describe_cluster(name=name)["cluster"]["endpoint"],
+            "interruption-queue": name,
+        },
+        environment=aws.environment(endpoint)
+        | {
+            "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": keys["SessionToken"],
+        },
+    )
+
+
+@contextmanager
+def enforced_rights(endpoint: str):
+    """The local AWS asks every assumed role for its rights, for the length of the block."""
+    _switch_rights(endpoint, "0")
+    try:
+        yield
+    finally:
+        _switch_rights(endpoint, "inf")
+
+
+def _switch_rights(endpoint: str, count: str) -> None:
+    import urllib.request
+
+    request = urllib.request.Request(
+        f"{endpoint}/moto-api/reset-auth", data=count.encode(), headers={"Content-Type": "text/plain"}
+    )
+    with urllib.request.urlopen(request, timeout=10):
+        pass
+
+
+def _ready_classes(cluster: Cluster, say: Say) -> tuple[dict[str, float], list[str]]:
+    """Seconds until each EC2NodeClass was Ready, and what keeps the others from it.
+
+    Anything but Ready=True is a fault: what Karpenter could not find out stays `Unknown`, with the reason in its log.
+    """
+    say("waiting for every EC2NodeClass to be Ready, with the rights of Karpenter's role")
+    began = time.monotonic()
+    ready: dict[str, float] = {}
+    while True:
+        found = cluster.conditions("karpenter.k8s.aws/v1", "ec2nodeclasses")
+        for name, conditions in found.items():
+            if conditions.get("Ready", {}).get("status") == "True":
+                ready.setdefault(name, time.monotonic() - began)
+        if len(ready) == len(found) or time.monotonic() - began > CLASSES_S:
+            break
+        time.sleep(POLL_S)
+    return ready, [_unready(name, conditions) for name, conditions in found.items() if name not in ready]
+
+
+def _unready(name: str, conditions: Mapping[str, Mapping[str, str]]) -> str:
+    causes = [
+        f"{kind}={each['status']} {each.get('reason', '')}: {each.get('message', '')}".strip(": ")
+        for kind, each in conditions.items()
+        if each["status"] != "True" and kind != "Ready"
+    ]
+    words = "; ".join(causes) or f"Karpenter says nothing of it: {services.log_path(KARPENTER_AWS)}"
+    return f"EC2NodeClass {name} is not Ready: {words}"
+
+
+def _placed(
+    cluster: Cluster, platform: Platform, outputs: Mapping[str, Any], say: Say
+) -> tuple[list[Placement], float | None, list[str]]:
+    wanted = launches.launches(platform, outputs)
+    faults = []
+    cluster.apply(launches.namespace())
+    began = time.monotonic()
+    for name, obj in wanted.items():
+        try:
+            cluster.apply(obj)
+        except ApiError as error:
+            faults.append(f"{name}: {refused(obj, error)}")
+    say(f"launched {', '.join(wanted)}")
+    pods, seconds = _awaited(cluster, set(wanted), began, say)
+    machines = cluster.machines()
+    placements = [
+        placement(name, seconds.get(name, time.monotonic() - began), mine, pods, machines)
+        for name in wanted
+        for mine in [[pod for pod in pods if pod.owner == name]]
+    ]
+    faults += [f"{each.what}: no pod was made for it" for each in placements if not each.pods]
+    for obj in wanted.values():
+        cluster.delete(obj)
+    drained = rest.drained(cluster, DRAINED_S, say)
+    if drained is None:
+        left = ", ".join(f"{each.instance_type} of {each.pool}" for each in cluster.machines())
+        faults.append(f"nodes are left {DRAINED_S:.0f} s after everything was deleted: {left}")
+    return placements, drained, faults
+
+
+def _awaited(cluster: Cluster, wanted: set[str], began: float, say: Say) -> tuple[list[Pod], dict[str, float]]:
+    """The pods once all are Ready, or when time is up; and the seconds until each launch had its last one Ready."""
+    seconds: dict[str, float] = {}
+    spoke = began
+    while True:
+        pods = cluster.pods()
+        now = time.monotonic()
+        by_owner = {name: [pod for pod in pods if pod.owner == name] for name in wanted}
+        for name, mine in by_owner.items():
+            if mine and all(pod.ready for pod in mine):
+                seconds.setdefault(name, now - began)
+            else:
+                seconds.pop(name, None)
+        if len(seconds) == len(wanted) or now - began > PLACED_S:
+            return pods, seconds
+        if now - spoke > 10:
+            spoke = now
+            say(f"  {sum(pod.ready for pod in pods)} of {len(pods)} pods are Ready, {now - began:.0f} s")
+        time.sleep(POLL_S)
+
+
+def _serves(cluster: Cluster, crd: str) -> bool:
+    path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{crd}"
+    try:
+        return bool(cluster.api.request("GET", path))
+    except ApiError:
+        return False
+
+
+def _client(endpoint: str) -> Callable[[str], Any]:
+    session = boto3.Session("test", "test", region_name=aws.REGION)
+    return lambda service: session.client(service, endpoint_url=endpoint)
+
+
+def _memory(service: services.Running) -> int:
+    """A daemon's resident memory in MiB."""
+    try:
+        return psutil.Process(service.pid).memory_info().rss >> 20
+    except psutil.Error:
+        return 0
