@@ -19,6 +19,14 @@ JOB_LABEL = "rayeks/job"
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 DO_NOT_DISRUPT = {"karpenter.sh/do-not-disrupt": "true"}
 
+PLATFORM_TEAM = "platform"
+"""The team label of the platform's own namespaces, so that bills say what the platform itself costs."""
+
+DRAIN_S = 90
+"""How long a Ray node that gets SIGTERM lets its tasks end: within EC2's two minutes of notice."""
+RAY_DEFAULTS = {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": str(DRAIN_S)}
+"""Environment of every Ray container, which KubeRay adds where a manifest says nothing."""
+
 HEAD_ACCOUNT, WORKER_ACCOUNT, SERVE_ACCOUNT, NOTEBOOK_ACCOUNT = "ray-head", "ray-worker", "ray-serve", "notebook"
 """Service accounts of each tenant's namespace: what pods of each purpose run as, each bound by Pod Identity to an AWS
 role of its own. Serve's is of its heads and workers alike; Ray's autoscaler acts as the head's."""

@@ -1,11 +1,12 @@
-"""NetworkPolicies of a tenant's namespace: nothing passes but what a Ray cluster needs. Pure functions.
+"""NetworkPolicies: nothing passes in a tenant's namespace but what a Ray cluster needs, and little into the platform's.
 
-EKS enforces them in the VPC CNI. Ports are Ray's own; within the namespace Ray's processes use random ones, so pods
+Pure functions. EKS enforces them in the VPC CNI. Ports are Ray's own; within the namespace Ray's processes use random ones, so pods
 of one namespace may talk to each other freely, and to no other namespace's.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 Policy = Any
 """A NetworkPolicy's spec, spelt as the API server spells it."""
@@ -22,6 +23,57 @@ OPERATORS = ("kuberay",)
 MONITORS = ("monitoring",)
 ENTRANCES = ("ingress",)
 """Namespaces of the platform that may come in: KubeRay, the metrics collector, the way in for users."""
+
+IS_TENANT = {"key": "rayeks/cost-center", "operator": "Exists"}
+"""What tells a tenant's namespace from the platform's; only the platform may label namespaces."""
+
+OTLP = 4317
+"""Where the platform's collector takes traces (OpenTelemetry over gRPC)."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A namespace of the platform: how strict Pod Security is, and who may come in on which ports."""
+
+    pod_security: Literal["restricted", "baseline", "privileged"]
+    entrances: tuple[tuple[tuple[str, ...], tuple[int, ...]], ...] = ()
+    """(namespaces, ports), each."""
+    anyone: tuple[int, ...] = ()
+    """Ports of webhooks: the API server comes from an address of the VPC that no selector names."""
+    tenants: tuple[int, ...] = ()
+    quiet: bool = False
+    """Its pods send nothing either."""
+
+
+PLATFORM: dict[str, Part] = {
+    "kuberay": Part("restricted", entrances=((MONITORS, (METRICS,)),)),
+    "kueue-system": Part("restricted", entrances=((MONITORS, (8443,)),), anyone=(9443, 8082)),
+    "monitoring": Part("baseline", entrances=((ENTRANCES, (3000,)),), tenants=(OTLP,)),
+    # Device plugins, node metrics and log shippers work with the host's files and devices.
+    "node-agents": Part("privileged", entrances=((MONITORS, (9100, 9400, 2020)),)),
+    "headroom": Part("restricted", quiet=True),
+}
+"""The platform's namespaces. Their pods may send what they like, but for the quiet."""
+
+
+def platform_policies(namespace: str) -> dict[str, Policy]:
+    """Name → spec of every NetworkPolicy of one of the platform's namespaces."""
+    part = PLATFORM[namespace]
+    everyone: dict[str, Any] = {"podSelector": {}}
+    found = {"default-deny": everyone | {"policyTypes": ["Ingress", *(["Egress"] if part.quiet else [])]}}
+    if part.quiet:
+        return found
+    rules: list[Rule] = [{"from": [{"podSelector": {}}]}]
+    rules += [
+        {"from": [_namespaces(*names)], "ports": [_port("TCP", port) for port in ports]}
+        for names, ports in part.entrances
+    ]
+    if part.anyone:
+        rules.append({"ports": [_port("TCP", port) for port in part.anyone]})
+    if part.tenants:
+        ports = [_port("TCP", port) for port in part.tenants]
+        rules.append({"from": [{"namespaceSelector": {"matchExpressions": [IS_TENANT]}}], "ports": ports})
+    return found | {"entrances": everyone | {"policyTypes": ["Ingress"], "ingress": rules}}
 
 
 def policies(*, vpc_cidr: str, data_ports: Mapping[str, int]) -> dict[str, Policy]:
@@ -51,6 +103,7 @@ def policies(*, vpc_cidr: str, data_ports: Mapping[str, int]) -> dict[str, Polic
         },
         "operator": {"podSelector": {}} | _ingress(OPERATORS, [DASHBOARD, AGENT, SERVE]),
         "metrics": everyone | _ingress(MONITORS, [METRICS]),
+        "traces": everyone | _egress([_namespaces(*MONITORS)], [("TCP", OTLP)]),
         "users": {"podSelector": {"matchLabels": HEAD}} | _ingress(ENTRANCES, [DASHBOARD, CLIENT]),
         "requests": everyone | _ingress(ENTRANCES, [SERVE]),
     }

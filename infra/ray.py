@@ -1,4 +1,4 @@
-"""KubeRay: the operator that turns Ray objects into pods."""
+"""KubeRay: the operator that turns Ray objects into pods, and the CRDs of those objects."""
 
 import math
 
@@ -6,13 +6,16 @@ import pulumi
 from pulumi import ResourceOptions
 from pulumi_kubernetes.helm.v3 import Release
 
-from infra import versions
+from infra import contract, versions
 from infra.capacity import NodeGroups
 from infra.cluster import Cluster
 from infra.config.tenants import Ray as Settings
+from infra.namespaces import platform_namespace
 
 NAMESPACE = "kuberay"
 REPOSITORY = "https://ray-project.github.io/kuberay-helm/"
+CRD_CHART = "../infra/charts/kuberay-crds.tgz"
+"""Seen from stacks/, where Pulumi runs the program; `python -m local.crd_chart` packs it."""
 
 
 class KubeRay(pulumi.ComponentResource):
@@ -20,6 +23,17 @@ class KubeRay(pulumi.ComponentResource):
 
     def __init__(self, name: str, settings: Settings, *, cluster: Cluster, node_groups: NodeGroups) -> None:
         super().__init__("rayeks:infra:KubeRay", name)
+        namespace = platform_namespace(NAMESPACE, cluster=cluster, parent=self)
+        # A release of their own, because Helm never upgrades a chart's crds folder, and because they are too large
+        # for client-side apply and (4 MB) for a state that is written at every step.
+        crds = Release(
+            "kuberay-crds",
+            name="kuberay-crds",
+            chart=CRD_CHART,
+            version=versions.KUBERAY,
+            namespace=NAMESPACE,
+            opts=ResourceOptions(parent=self, provider=cluster.kubernetes, depends_on=[namespace]),
+        )
         Release(
             "kuberay-operator",
             name="kuberay-operator",
@@ -27,10 +41,14 @@ class KubeRay(pulumi.ComponentResource):
             version=versions.KUBERAY,
             repository_opts={"repo": REPOSITORY},
             namespace=NAMESPACE,
-            create_namespace=True,
+            skip_crds=True,
             timeout=600,
             values=chart_values(settings),
-            opts=ResourceOptions(parent=self, provider=cluster.kubernetes, depends_on=node_groups.running),
+            opts=ResourceOptions(
+                parent=self,
+                provider=cluster.kubernetes,
+                depends_on=[namespace, crds, *node_groups.running],
+            ),
         )
         self.register_outputs({})
 
@@ -52,6 +70,19 @@ def chart_values(settings: Settings) -> dict:
         # A lone operator that loses its lease restarts for nothing (kuberay#2252).
         "leaderElectionEnabled": settings.operator_replicas > 1,
         "reconcileConcurrency": 4,
+        "featureGates": [
+            {"name": "RayClusterStatusConditions", "enabled": True},
+            {"name": "RayJobDeletionPolicy", "enabled": True},
+            {"name": "RayMultiHostIndexing", "enabled": True},
+            {"name": "RayServiceIncrementalUpgrade", "enabled": False},
+            {"name": "RayCronJob", "enabled": True},
+        ],
+        "configuration": {"enabled": True, "defaultContainerEnvs": container_defaults()},
         "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
         "priorityClassName": "system-cluster-critical",
     }
+
+
+def container_defaults() -> list[dict[str, str]]:
+    """What every Ray container of every cluster gets, whoever wrote its manifest; a manifest's own value stands."""
+    return [{"name": name, "value": value} for name, value in sorted(contract.RAY_DEFAULTS.items())]

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat
 
 from infra import contract
 
-DRAIN_S = 90
+DRAIN_S = contract.DRAIN_S
 """How long a worker that gets SIGTERM lets its tasks end (RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S)."""
 
 GRACE_S = 120

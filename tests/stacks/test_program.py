@@ -54,9 +54,11 @@ def waits_for(made: Plan, resource: Resource) -> set[str]:
 
 
 CHAIN = [
-    ("core/v1:Namespace", "", "karpenter.sh/v1:NodePool", "", "jobs end before their machines"),
-    ("core/v1:Namespace", "", "helm.sh/v3:Release", "kuberay-operator", "jobs end while KubeRay can clean up"),
-    ("core/v1:Namespace", "", "eks/addon:Addon", "coredns", "jobs never lose DNS"),
+    ("core/v1:Namespace", "-research", "karpenter.sh/v1:NodePool", "", "jobs end before their machines"),
+    ("core/v1:Namespace", "-research", "helm.sh/v3:Release", "kuberay-operator", "jobs end while KubeRay can clean up"),
+    ("core/v1:Namespace", "-research", "eks/addon:Addon", "coredns", "jobs never lose DNS"),
+    ("helm.sh/v3:Release", "kuberay-operator", "helm.sh/v3:Release", "kuberay-crds", "the CRDs outlive the operator"),
+    ("helm.sh/v3:Release", "kuberay-crds", "core/v1:Namespace", "kuberay", "the release's record lies in it"),
     ("karpenter.sh/v1:NodePool", "ray-cpu", "karpenter.k8s.aws/v1:EC2NodeClass", "ray-cpu", "nodes drain first"),
     ("karpenter.k8s.aws/v1:EC2NodeClass", "", "helm.sh/v3:Release", "karpenter", "Karpenter ends its nodes"),
     ("helm.sh/v3:Release", "karpenter", "helm.sh/v3:Release", "karpenter-crd", "the CRDs outlive the controller"),

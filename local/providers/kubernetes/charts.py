@@ -36,12 +36,14 @@ class Chart:
 
 
 KARPENTER = "github.com/aws/karpenter-provider-aws"
+KUBERAY = "github.com/ray-project/kuberay/ray-operator"
 CHARTS = {
     chart.name: chart
     for chart in (
         Chart("karpenter-crd", KARPENTER, "pkg/apis/crds", templated=True),
         Chart("karpenter", KARPENTER, "pkg/apis/crds"),
-        Chart("kuberay-operator", "github.com/ray-project/kuberay/ray-operator", "config/crd/bases"),
+        Chart("kuberay-crds", KUBERAY, "config/crd/bases", templated=True),
+        Chart("kuberay-operator", KUBERAY, "config/crd/bases"),
         Chart("kueue", "sigs.k8s.io/kueue", "config/components/crd/bases", templated=True),
         Chart("aws-efa-k8s-device-plugin"),
         Chart("dcgm-exporter"),
@@ -52,7 +54,7 @@ CHARTS = {
 
 def find(reference: str) -> Chart:
     """The chart of a reference: `karpenter`, `oci://public.ecr.aws/karpenter/karpenter`, a path. Raises UserError."""
-    name = reference.rstrip("/").rsplit("/", 1)[-1]
+    name = reference.rstrip("/").rsplit("/", 1)[-1].removesuffix(".tgz")
     if name not in CHARTS:
         known = ", ".join(sorted(CHARTS))
         raise UserError(
