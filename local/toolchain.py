@@ -100,6 +100,8 @@ TOOLS = {
         Tool("karpenter-aws", "karpenter-aws", "github.com/aws/karpenter-provider-aws/kwok", "1.14.1", cpu_s=320),
         Tool("kuberay-operator", "kuberay", "github.com/ray-project/kuberay/ray-operator", "1.6.2", cpu_s=150),
         Tool("kueue", "kueue", "sigs.k8s.io/kueue/cmd/kueue", "0.16.1", cpu_s=280),
+        # Of the tests alone: what the pipelines in .github/workflows say is what GitHub understands.
+        Tool("actionlint", "checks", "github.com/rhysd/actionlint/cmd/actionlint", "1.7.12", cpu_s=10),
     )
 }
 
