@@ -152,5 +152,6 @@ def _directive(module: Path) -> str:
 
 
 def _required(module: Path) -> dict[str, str]:
-    fields = [line.split() for line in (module / "go.mod").read_text().splitlines()]
-    return {line[0]: line[1] for line in fields if len(line) == 2 and line[1][0] == "v"}
+    lines = (module / "go.mod").read_text().splitlines()
+    fields = [line.removeprefix("require ").split() for line in lines]
+    return {line[0]: line[1] for line in fields if len(line) in (2, 4) and line[1][0] == "v"}

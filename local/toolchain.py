@@ -36,6 +36,7 @@ class Tool:
     variables: Mapping[str, str] = field(default_factory=dict)
     ask_version: tuple[str, ...] = ("--version",)
     suits: tuple[Version, Version] | None = None  # from (included) and below; None: only the pinned one
+    proof: bool = False  # `rayeks prove` alone needs it
 
 
 KUBERNETES = "1.35.4"
@@ -94,12 +95,18 @@ TOOLS = {
             cpu_s=45,
             variables=KUBERNETES_VARIABLES,
             suits=((1, 35), (1, 36)),
+            proof=True,
         ),
-        Tool("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", "0.8.0", cpu_s=120),
-        Tool("karpenter", "karpenter", "sigs.k8s.io/karpenter/kwok", "1.14.1", cpu_s=220),
-        Tool("karpenter-aws", "karpenter-aws", "github.com/aws/karpenter-provider-aws/kwok", "1.14.1", cpu_s=320),
-        Tool("kuberay-operator", "kuberay", "github.com/ray-project/kuberay/ray-operator", "1.6.2", cpu_s=150),
-        Tool("kueue", "kueue", "sigs.k8s.io/kueue/cmd/kueue", "0.16.1", cpu_s=280),
+        *(
+            Tool(name, family, package, version, cpu_s, proof=True)
+            for name, family, package, version, cpu_s in (
+                ("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", "0.8.0", 120),
+                ("karpenter", "karpenter", "sigs.k8s.io/karpenter/kwok", "1.14.1", 220),
+                ("karpenter-aws", "karpenter-aws", "github.com/aws/karpenter-provider-aws/kwok", "1.14.1", 320),
+                ("kuberay-operator", "kuberay", "github.com/ray-project/kuberay/ray-operator", "1.6.2", 150),
+                ("kueue", "kueue", "sigs.k8s.io/kueue/cmd/kueue", "0.16.1", 280),
+            )
+        ),
         # Of the tests alone: what the pipelines in .github/workflows say is what GitHub understands.
         Tool("actionlint", "checks", "github.com/rhysd/actionlint/cmd/actionlint", "1.7.12", cpu_s=10),
     )

@@ -28,7 +28,12 @@ def write_config(path: Path) -> Path:
     options = {
         "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
         "kind": "KwokConfiguration",
-        "options": {"podPlayStageParallelism": PARALLEL, "nodePlayStageParallelism": PARALLEL},
+        "options": {
+            "podPlayStageParallelism": PARALLEL,
+            "nodePlayStageParallelism": PARALLEL,
+            "nodeLeaseParallelism": PARALLEL,  # these have no defaults beside the other two
+            "podsOnNodeSyncParallelism": PARALLEL,
+        },
     }
     text = "---\n".join([yaml.safe_dump(options), *((folder / stage).read_text() for stage in STAGES)])
     if not path.exists() or path.read_text() != text:

@@ -59,12 +59,15 @@ def _tools() -> Iterator[Finding]:
             yield Finding(name, f"{tag} ({found.origin}: {found.path}) {found.note}".rstrip())
         elif go:
             yield Finding(
-                name, f"{tag} will be built when it is needed {found.note}".rstrip(), fix="make setup builds it now"
+                name,
+                f"{tag} will be built when it is needed {found.note}".rstrip(),
+                fix="rayeks prove builds it" if found.tool.proof else "make setup builds it now",
             )
         else:
-            yield Finding(
-                name, f"{tag} is neither on PATH nor built", missing=True, fix="install Go: https://go.dev/dl/"
+            text = (
+                f"{tag} is neither on PATH nor built{', which only `rayeks prove` needs' if found.tool.proof else ''}"
             )
+            yield Finding(name, text, missing=not found.tool.proof, fix="install Go: https://go.dev/dl/")
     state = go or "not on PATH; needed only to build the tools above"
     yield Finding("go", state)
 
