@@ -4,11 +4,15 @@ Add-on versions are those published for the Kubernetes version beside them; `aws
 --kubernetes-version 1.35` is the authority.
 """
 
+from datetime import date
+
 from infra.contract import KUBERAY_VERSION
 
 KUBERNETES_DEFAULT = "1.35"
 KUBERNETES_SUPPORTED = ("1.34", "1.35", "1.36")
 KUBERNETES_REFUSED = "versions before 1.34 have left standard support, which costs $0.60 instead of $0.10 an hour"
+STANDARD_SUPPORT_ENDS = {"1.34": date(2026, 12, 2), "1.35": date(2027, 3, 27)}
+"""Where AWS has said when. Source: EKS user guide, "Kubernetes release calendar"."""
 
 _ADDONS_COMMON = {
     "vpc-cni": "v1.21.1-eksbuild.7",

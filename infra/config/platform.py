@@ -11,6 +11,7 @@ from infra.config.base import AccountId, Name, Region, Slice
 from infra.config.cluster import Cluster
 from infra.config.cost import Cost
 from infra.config.data import DataSource
+from infra.config.expected import Expected
 from infra.config.network import AnyNetwork
 from infra.config.node_groups import NodeGroup, PlacementGroup, Reservation
 from infra.config.pools import Pool
@@ -45,6 +46,7 @@ class Platform(Slice):
     samples: Samples = Samples()
     data_sources: dict[Name, DataSource] = {}
     cost: Cost | None = None
+    expected: Expected = Expected()
 
     @property
     def aws(self) -> Aws:

@@ -1,15 +1,14 @@
 """What is to be made: the stack's validated configuration, and its plan."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from infra.config import InvalidPlatform, Platform, assembled, parse
-from rayeks.errors import UserError
+from infra.config import Platform
 from rayeks.plan import Plan, Resource, plan
+from rayeks.plan.platform import platform
 from rayeks.plan.values import reveal
 
 
@@ -47,21 +46,6 @@ class Stack:
         """
         mine = self.platform.tags
         return bool(mine) and all(tags.get(key) == value for key, value in mine.items())
-
-
-def platform(planned: Plan) -> Platform:
-    """The configuration that the plan was made from; UserError names every mistake in it."""
-    config = planned.config
-    values = assembled(
-        json.loads(config.get(f"{planned.project}:platform", "{}")),
-        region=config.get("aws:region"),
-        accounts=json.loads(config.get("aws:allowedAccountIds", "[]")),
-        default_tags=json.loads(config.get("aws:defaultTags", "{}")),
-    )
-    try:
-        return parse(values)
-    except InvalidPlatform as error:
-        raise UserError(f"Pulumi.{planned.stack}.yaml: {error}") from None
 
 
 def tags_of(found: Iterable[Mapping[str, Any]] | Mapping[str, str] | None) -> dict[str, str]:
