@@ -257,10 +257,11 @@ def _names(rows: list[Tool]) -> str:
 
 
 def main() -> int:
-    """Print where each tool is; build the ones named as arguments (or `all`) first."""
+    """Print where each tool is; build the ones named as arguments (`all`: what `rayeks up local` needs) first."""
     heed_termination()
     try:
-        names = list(TOOLS) if sys.argv[1:] == ["all"] else sys.argv[1:]
+        everyday = [row.name for row in TOOLS.values() if not row.proof]
+        names = everyday if sys.argv[1:] == ["all"] else sys.argv[1:]
         tools(names, progress=lambda line: print(line, file=sys.stderr, flush=True))
         for found in survey():
             print(f"{found.tool.name:24} {found.version:10} {found.origin:8} {found.path or found.note}")
