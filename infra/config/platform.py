@@ -14,6 +14,7 @@ from infra.config.data import DataSource
 from infra.config.expected import Expected
 from infra.config.network import AnyNetwork
 from infra.config.node_groups import NodeGroup, PlacementGroup, Reservation
+from infra.config.policies import Policies
 from infra.config.pools import Pool
 from infra.config.rules import RULES, Problem
 from infra.config.storage import Storage
@@ -46,6 +47,7 @@ class Platform(Slice):
     samples: Samples = Samples()
     data_sources: dict[Name, DataSource] = {}
     cost: Cost | None = None
+    policies: Policies = Policies()
     expected: Expected = Expected()
 
     @property

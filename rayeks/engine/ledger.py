@@ -11,6 +11,8 @@ PROVIDERS = "pulumi:providers:"
 UNCHANGED = frozenset({"same", "read"})
 # What the engine says of providers that lie on PATH, as the local ones do.
 NOISE = ("using pulumi-resource-", "resource plugin ")
+# A finding of a policy that stops the run; the others are told.
+MANDATORY = "mandatory"
 # How the engine ends its own list of errors.
 VERDICTS = ("update failed", "update canceled", "preview failed")
 VERBS = {
@@ -77,6 +79,11 @@ class Ledger:
             return self._end(event.res_outputs_event.metadata, now, failed=False)
         elif event.res_op_failed_event:
             return self._end(event.res_op_failed_event.metadata, now, failed=True)
+        elif event.policy_event:
+            said, text = event.policy_event, plain(event.policy_event.message).strip()
+            (self.errors if said.enforcement_level == MANDATORY else self.warnings).append(
+                f"{said.policy_name}: {text}"
+            )
         elif event.diagnostic_event and not event.diagnostic_event.ephemeral:
             said, urn = event.diagnostic_event, event.diagnostic_event.urn or ""
             text = plain(said.message).strip()

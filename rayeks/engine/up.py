@@ -15,7 +15,7 @@ from local.home import root
 from rayeks.engine.ledger import Ledger
 from rayeks.engine.servers import Servers
 from rayeks.engine.session import session
-from rayeks.engine.workspace import LOCAL
+from rayeks.engine.workspace import LOCAL, POLICIES
 from rayeks.errors import UserError
 from rayeks.plan import stackfile
 
@@ -41,6 +41,7 @@ def up(console: Console, *, refresh: bool = False) -> Outcome:
             "up",
             lambda stack, progress: stack.up(
                 on_event=progress,
+                policy_packs=[str(POLICIES)],
                 color="never",
                 suppress_outputs=True,
                 suppress_progress=True,

@@ -12,6 +12,7 @@ import yaml
 from pulumi import RunError
 from pulumi.automation import LocalWorkspace, Stack
 
+import infra.policies
 import local
 from local.files import write
 from local.home import home, root
@@ -21,6 +22,8 @@ from rayeks.plan import stackfile
 
 LOCAL = "local"
 PROVIDERS = Path(local.__file__).parent / "providers" / "bin"
+POLICIES = Path(infra.policies.__file__).parent / "pack"
+"""The policy pack that every update runs with."""
 # What a person's shell may set for the stacks of a real account; none of it may reach the local one.
 FOREIGN = ("AWS_", "PULUMI_", "KUBECONFIG")
 
