@@ -34,6 +34,8 @@ __all__ = [
 
 Progress = Callable[[str], None]
 SPEAK_EVERY_S = 5.0
+DYING_S = 5.0
+"""How long a port may seem to be nobody's: a process that was ended holds it until its last thread is gone."""
 
 
 @dataclass(frozen=True)
@@ -292,7 +294,11 @@ def _end(known: Running, grace_s: float) -> None:
 
 def _free_own_port(name: str, port: int, progress: Progress) -> None:
     """End a daemon of this name that lost its record; a stranger on its port is an error."""
-    process = holder(port)
+    deadline = time.monotonic() + DYING_S
+    while (process := holder(port)) is None and time.monotonic() < deadline:
+        if is_free(port):
+            return
+        time.sleep(0.02)
     if process is None or marked(process) != mark(name):
         raise taken(port, name)
     progress(f"{name} (pid {process.pid}) ran without a record; starting it again")
