@@ -14,6 +14,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from local.files import write
 
 LIFETIME = datetime.timedelta(days=365)
+AUTHORITY_LIFETIME = datetime.timedelta(days=3650)
+"""Every client that was ever told of an authority trusts it alone, the stack's state among them."""
+
 RENEW_BEFORE = datetime.timedelta(days=30)
 
 
@@ -68,14 +71,18 @@ def fault(folder: Path) -> str | None:
 
 
 def make(folder: Path) -> None:
-    """Fill `folder` with new certificates; the key that signs service-account tokens is kept if it can be."""
+    """Fill `folder` with new certificates.
+
+    The authorities, and the key that signs service-account tokens, are kept if they can be: others know them.
+    """
     fresh = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
     issued: dict[str, tuple[x509.Certificate, ec.EllipticCurvePrivateKey]] = {}
     for wanted in CERTIFICATES:
-        key = ec.generate_private_key(ec.SECP256R1())
-        certificate = _certify(wanted, key, issued.get(wanted.issuer or ""))
+        kept = None if wanted.issuer else _kept_authority(folder, wanted)
+        key = kept[1] if kept else ec.generate_private_key(ec.SECP256R1())
+        certificate = kept[0] if kept else _certify(wanted, key, issued.get(wanted.issuer or ""))
         issued[wanted.file] = (certificate, key)
         write(fresh / f"{wanted.file}.crt", certificate.public_bytes(serialization.Encoding.PEM), 0o644)
         write(fresh / f"{wanted.file}.key", _key_pem(key))
@@ -107,7 +114,7 @@ def _certify(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(_now() - datetime.timedelta(hours=1))  # clocks of virtual machines jump
-        .not_valid_after(_now() + LIFETIME)
+        .not_valid_after(_now() + (AUTHORITY_LIFETIME if authority else LIFETIME))
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing_key.public_key()), critical=False)
@@ -132,6 +139,16 @@ def _usage(authority: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def _kept_authority(folder: Path, wanted: Certificate) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None:
+    """The authority in `folder`, if it outlives what it is about to sign."""
+    try:
+        certificate, key = _load(folder / f"{wanted.file}.crt"), _load_key(folder / f"{wanted.file}.key")
+    except Exception:  # whatever is wrong with it, a new one mends it
+        return None
+    lasts = certificate.not_valid_after_utc > _now() + LIFETIME
+    return (certificate, key) if lasts and certificate.public_key() == key.public_key() else None
 
 
 def _kept_or_new(path: Path) -> ec.EllipticCurvePrivateKey:

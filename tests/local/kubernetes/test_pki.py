@@ -26,7 +26,7 @@ def test_openssl_takes_each_of_them_with_its_key_and_its_authority(tmp_path: Pat
 def test_certificates_that_soon_end_are_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(pki, "LIFETIME", datetime.timedelta(days=29))
     pki.make(tmp_path)
-    assert "ca.crt ends on" in str(pki.fault(tmp_path))
+    assert "apiserver.crt ends on" in str(pki.fault(tmp_path))
 
 
 @pytest.mark.parametrize("file", ["ca.crt", "ca.key", "etcd-client.crt", "admin.key", "service-accounts.key"])
@@ -46,10 +46,25 @@ def test_a_certificate_of_another_authority_is_a_fault(tmp_path: Path):
     assert pki.fault(tmp_path / "a")
 
 
-def test_renewal_keeps_the_key_that_signed_the_tokens_in_use(tmp_path: Path):
-    pki.make(tmp_path / "pki")
-    kept = [tmp_path / "pki" / name for name in (pki.SERVICE_ACCOUNT_KEY, pki.SERVICE_ACCOUNT_PUBLIC)]
-    before = [path.read_bytes() for path in kept], (tmp_path / "pki" / "ca.crt").read_bytes()
-    pki.make(tmp_path / "pki")
-    after = [path.read_bytes() for path in kept], (tmp_path / "pki" / "ca.crt").read_bytes()
-    assert before[0] == after[0] and before[1] != after[1]
+def test_renewal_keeps_what_others_know_and_renews_the_rest(tmp_path: Path):
+    pki.make(tmp_path)
+    known = ["ca.crt", "ca.key", "etcd-ca.crt", pki.SERVICE_ACCOUNT_KEY, pki.SERVICE_ACCOUNT_PUBLIC]
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    (tmp_path / "scheduler.crt").unlink()
+    pki.make(tmp_path)
+    after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert {name for name in before if before[name] == after[name]} == {*known, "etcd-ca.key"}
+    assert pki.fault(tmp_path) is None
+
+
+@pytest.mark.parametrize("broken", ["expired", "ca.key"])
+def test_an_authority_that_cannot_be_kept_is_made_anew(tmp_path: Path, broken: str, monkeypatch: pytest.MonkeyPatch):
+    with monkeypatch.context() as patch:
+        if broken == "expired":
+            patch.setattr(pki, "AUTHORITY_LIFETIME", datetime.timedelta(days=100))
+        pki.make(tmp_path)
+    before = (tmp_path / "ca.crt").read_bytes()
+    if broken != "expired":
+        (tmp_path / broken).write_text("broken")
+    pki.make(tmp_path)
+    assert (tmp_path / "ca.crt").read_bytes() != before and pki.fault(tmp_path) is None
