@@ -77,7 +77,8 @@ def _attributes(name: str, region: str) -> dict[str, str]:
         "regionCode": region,
         "operatingSystem": "Linux",
         "preInstalledSw": "NA",
-        "tenancy": "Shared",
+        # The price list knows bare metal as a family of its own, of dedicated machines.
+        "tenancy": "Dedicated" if _metal(name) else "Shared",
         "capacitystatus": "Used",
         "marketoption": "OnDemand",
         "licenseModel": "No License required",
@@ -85,8 +86,17 @@ def _attributes(name: str, region: str) -> dict[str, str]:
     }
 
 
+def _metal(name: str) -> bool:
+    return ".metal" in name
+
+
+def _family(name: str) -> str:
+    return "Compute Instance (bare metal)" if _metal(name) else "Compute Instance"
+
+
 def _passes(attributes: dict[str, str], field: str, value: str, kind: str) -> bool:
-    found = {key.lower(): held for key, held in attributes.items()}.get(field)
+    held = attributes | {"productFamily": _family(attributes["instanceType"])}
+    found = {key.lower(): text for key, text in held.items()}.get(field)
     if kind == "CONTAINS":
         return found is not None and value in found
     if kind == "ANY_OF":
@@ -118,7 +128,7 @@ def _entry(attributes: dict[str, str]) -> str:
     }
     return json.dumps(
         {
-            "product": {"productFamily": "Compute Instance", "sku": sku, "attributes": attributes},
+            "product": {"productFamily": _family(name), "sku": sku, "attributes": attributes},
             "serviceCode": "AmazonEC2",
             "terms": {"OnDemand": {term: offer}},
             "version": "20260720000000",
