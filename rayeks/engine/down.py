@@ -9,7 +9,7 @@ from rich.console import Console
 
 from local import aws
 from local.home import home
-from rayeks.engine import recovery, servers
+from rayeks.engine import controllers, recovery, servers
 from rayeks.engine.api import Api, left_by_helm
 from rayeks.engine.ledger import Ledger
 from rayeks.engine.servers import Servers
@@ -38,17 +38,18 @@ def down(console: Console, *, force: bool = False) -> Outcome:
     ledger = None
     with session(console, "rayeks down local") as run:
         if recovery.resources():
-            progress, _ = run.run(
-                "down",
-                lambda stack, progress: stack.destroy(
-                    on_event=progress,
-                    color="never",
-                    suppress_outputs=True,
-                    suppress_progress=True,
-                    refresh=True if run.refresh else None,
-                    run_program=False,
-                ),
-            )
+            with controllers.for_teardown(run.servers, run.say):
+                progress, _ = run.run(
+                    "down",
+                    lambda stack, progress: stack.destroy(
+                        on_event=progress,
+                        color="never",
+                        suppress_outputs=True,
+                        suppress_progress=True,
+                        refresh=True if run.refresh else None,
+                        run_program=False,
+                    ),
+                )
             ledger = progress.ledger
         sweep(run.servers.api, run.say)
         left = leftovers(run.servers)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import aws, kubernetes, services
+from local import aws, controllers, kubernetes, services
 from local.files import write_json
 from local.home import home
 from rayeks.engine.api import Api
@@ -32,7 +32,7 @@ class Servers:
 
 def start(say: Say) -> Servers:
     """Have both servers running. UserError when one can't be had."""
-    cluster = kubernetes.start(progress=say)
+    cluster = kubernetes.start(nodes=bool(controllers.running()), progress=say)
     return Servers(aws.start(kubernetes=cluster, progress=say), cluster)
 
 

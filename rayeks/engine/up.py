@@ -12,6 +12,7 @@ from rich.console import Console
 
 from infra.config import load
 from local.home import root
+from rayeks.engine import controllers
 from rayeks.engine.ledger import Ledger
 from rayeks.engine.servers import Servers
 from rayeks.engine.session import session
@@ -29,9 +30,10 @@ class Outcome:
     servers: Servers
 
 
-def up(console: Console, *, refresh: bool = False) -> Outcome:
+def up(console: Console, *, refresh: bool = False, with_controllers: bool = False) -> Outcome:
     """Bring the stack `local` up, or up to date. UserError with every reason when that fails.
 
+    `with_controllers` leaves Karpenter, KubeRay and the others running beside it, on simulated nodes.
     `refresh` reads everything from the servers first; a run that finds a server begun anew, or operations that a
     killed engine left in flight, does so by itself.
     """
@@ -49,6 +51,9 @@ def up(console: Console, *, refresh: bool = False) -> Outcome:
             ),
         )
         outputs = {key: output.value for key, output in result.outputs.items()}
+        if with_controllers:
+            names = controllers.start(run.servers, outputs["cluster"], run.say)
+            run.say(f"running beside it, on simulated nodes: {', '.join(names)}")
         return Outcome(progress.ledger, outputs, run.servers)
 
 

@@ -1,19 +1,19 @@
 """`rayeks prove`: the stack through the engine, the controllers beside it, everything launched, everything gone."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import boto3
 import psutil
 from rich.console import Console
 
 from infra.config import Platform
-from local import aws, controllers, services
-from local.controllers import KARPENTER_AWS, KUBERAY, KUEUE, Cloud
+from local import services
+from local.controllers import KARPENTER_AWS
 from local.home import home, root
 from local.providers.kubernetes.client import ApiError
+from rayeks.engine import controllers
 from rayeks.engine.lock import exclusive
 from rayeks.engine.up import Outcome
 from rayeks.engine.up import up as provision
@@ -28,7 +28,6 @@ POLL_S = 1.0
 CLASSES_S = 120.0
 PLACED_S = 240.0
 DRAINED_S = 180.0
-KUEUE_CRD = "clusterqueues.kueue.x-k8s.io"
 
 
 def prove(console: Console) -> Proof:
@@ -64,62 +63,17 @@ def prove(console: Console) -> Proof:
 
 
 @contextmanager
-def controlled(outcome: Outcome, platform: Platform, say: Say):
-    """The stack with its controllers running, Karpenter under its own role; what a killed proof left is removed."""
+def controlled(outcome: Outcome, platform: Platform, say: Say) -> Generator[Cluster]:
+    """The stack with its controllers running; what a killed proof left is removed first, what is left at the end."""
     running = outcome.servers
     cluster = Cluster(running.kubernetes.kubeconfig, platform.region)
     rest.clear(cluster, say)
-    wanted = [KUBERAY]
-    if _serves(cluster, KUEUE_CRD):
-        wanted.append(KUEUE)
-    client = _client(running.aws.endpoint)
     try:
-        with enforced_rights(running.aws.endpoint):
-            controllers.start(wanted, cloud=cloud(platform, running.aws.endpoint, client), progress=say)
-            yield cluster
-            rest.clear(cluster, say)
+        controllers.start(running, platform.name, say)
+        yield cluster
+        rest.clear(cluster, say)
     finally:
-        controllers.stop(progress=say)
-
-
-def cloud(platform: Platform, endpoint: str, client: Callable[[str], Any]) -> Cloud:
-    """What Karpenter is told of the stack, by the same settings as its chart's, as the holder of its own role."""
-    name = platform.name
-    role = platform.aws.role(f"{name}-karpenter")
-    keys = client("sts").assume_role(RoleArn=role, RoleSessionName="karpenter")["Credentials"]
-    return Cloud(
-        settings={
-            "cluster-name": name,
-            "cluster-endpoint": client("eks").describe_cluster(name=name)["cluster"]["endpoint"],
-            "interruption-queue": name,
-        },
-        environment=aws.environment(endpoint)
-        | {
-            "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
-            "AWS_SESSION_TOKEN": keys["SessionToken"],
-        },
-    )
-
-
-@contextmanager
-def enforced_rights(endpoint: str):
-    """The local AWS asks every assumed role for its rights, for the length of the block."""
-    _switch_rights(endpoint, "0")
-    try:
-        yield
-    finally:
-        _switch_rights(endpoint, "inf")
-
-
-def _switch_rights(endpoint: str, count: str) -> None:
-    import urllib.request
-
-    request = urllib.request.Request(
-        f"{endpoint}/moto-api/reset-auth", data=count.encode(), headers={"Content-Type": "text/plain"}
-    )
-    with urllib.request.urlopen(request, timeout=10):
-        pass
+        controllers.stop(say)
 
 
 def _ready_classes(cluster: Cluster, say: Say) -> tuple[dict[str, float], list[str]]:
@@ -200,19 +154,6 @@ def _awaited(cluster: Cluster, wanted: set[str], began: float, say: Say) -> tupl
             spoke = now
             say(f"  {sum(pod.ready for pod in pods)} of {len(pods)} pods are Ready, {now - began:.0f} s")
         time.sleep(POLL_S)
-
-
-def _serves(cluster: Cluster, crd: str) -> bool:
-    path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{crd}"
-    try:
-        return bool(cluster.api.request("GET", path))
-    except ApiError:
-        return False
-
-
-def _client(endpoint: str) -> Callable[[str], Any]:
-    session = boto3.Session("test", "test", region_name=aws.REGION)
-    return lambda service: session.client(service, endpoint_url=endpoint)
 
 
 def _memory(service: services.Running) -> int:
