@@ -98,20 +98,23 @@ def up(
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Read everything back first, and mend what was changed by other hands.")
     ] = False,
+    controllers: Annotated[
+        bool, typer.Option("--controllers", help="Leave Karpenter, KubeRay and Kueue running on simulated nodes.")
+    ] = False,
 ) -> None:
     """Provision the stack `local` on this machine with the real Pulumi engine, or bring it up to date.
 
     Starts an AWS and a Kubernetes on loopback ports, then runs the very program that `pulumi up` runs on the other
     stacks. Run it again after an edit of stacks/Pulumi.local.yaml: only what changed is changed.
 
-    Examples: `rayeks up` · `rayeks up local --refresh`
+    Examples: `rayeks up` · `rayeks up local --refresh` · `rayeks up local --controllers`, then kubectl
     """
     _only_local(stack, "up")
     from rayeks.cli import show
     from rayeks.engine.up import up as provision
 
     console = show.console()
-    show.brought_up(console, provision(console, refresh=refresh))
+    show.brought_up(console, provision(console, refresh=refresh, with_controllers=controllers))
 
 
 @app.command()
