@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any, Protocol
 
+from pulumi.runtime import rpc
+
 from local.providers.eks.expand import expand
 from local.providers.eks.graph import Child, Computed, Ref, Whole, pick
 from rayeks.errors import UserError
@@ -93,18 +95,30 @@ def _resolve(value: Any, made: Mapping[Child, Resource], engine: Engine) -> Any:
             return Tracked(engine.reference(made[child].urn), frozenset({made[child].urn}))
         case Ref(child, path):
             outputs = {**made[child].outputs, "id": made[child].id}
-            return Tracked(pick(outputs, path), frozenset({made[child].urn}))
+            unknown = outputs.get(path.partition(".")[0]) == rpc.UNKNOWN
+            return Tracked(rpc.UNKNOWN if unknown else pick(outputs, path), frozenset({made[child].urn}))
         case Computed(function, arguments):
             resolved = [_resolve(argument, made, engine) for argument in arguments]
             known = [untracked(argument) for argument in resolved]
             secret = any(_secret(argument) for argument in known)
-            result = function(*(reveal(argument) for argument in known))
+            opened = [reveal(argument) for argument in known]
+            result = rpc.UNKNOWN if any(map(_unknown, opened)) else function(*opened)
             return Tracked(Secret(result) if secret else result, origins(resolved))
         case dict():
             return {key: _resolve(item, made, engine) for key, item in value.items()}
         case list():
             return [_resolve(item, made, engine) for item in value]
     return value
+
+
+def _unknown(value: Any) -> bool:
+    """Whether any part of a value is one that a preview does not know."""
+    match value:
+        case dict():
+            return any(_unknown(item) for item in value.values())
+        case list():
+            return any(_unknown(item) for item in value)
+    return value == rpc.UNKNOWN
 
 
 def _secret(value: Any) -> bool:

@@ -27,8 +27,8 @@ class Resource:
 
     `inputs` are what the program asked for, by Pulumi's names, with `Secret` and unknown values inside (see
     `values`); `outputs` are those plus all that can be foretold. `secret_paths` are properties that the resource
-    declares secret. `external` resources are read, not managed; those that are not `custom` are components, and
-    `remote` ones are made by their own plugin.
+    declares secret, `aliases` URNs that it had. `external` resources are read, not managed; those that are not
+    `custom` are components, and `remote` ones are made by their own plugin.
     """
 
     urn: str
@@ -46,8 +46,9 @@ class Resource:
     remote: bool = False
     external: bool = False
     retain_on_delete: bool = False
-    delete_before_replace: bool = False
+    delete_before_replace: bool | None = None
     deleted_with: str | None = None
+    replace_with: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     ignore_changes: tuple[str, ...] = ()
     replace_on_changes: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from google.protobuf import empty_pb2
+from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockMonitor, Mocks
 from pulumi.runtime.proto import resource_pb2
 
@@ -87,9 +88,10 @@ class Monitor(MockMonitor):
             custom=request.custom,
             remote=request.remote,
             retain_on_delete=request.retainOnDelete,
-            delete_before_replace=request.deleteBeforeReplace,
+            delete_before_replace=request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None,
             deleted_with=request.deletedWith or None,
-            aliases=tuple(_alias(alias) for alias in request.aliases),
+            replace_with=tuple(request.replace_with),
+            aliases=tuple(self._alias(alias, request) for alias in request.aliases),
             ignore_changes=tuple(request.ignoreChanges),
             replace_on_changes=tuple(request.replaceOnChanges),
             secret_paths=tuple(sorted(request.additionalSecretOutputs)),
@@ -106,7 +108,8 @@ class Monitor(MockMonitor):
         self.record(resource)
         if request.type == STACK_TYPE:
             return pb.RegisterResourceResponse(urn=key)
-        return pb.RegisterResourceResponse(urn=key, id=resource.id, object=encode(_marked(resource)))
+        identity = "" if resource.id == rpc.UNKNOWN else resource.id  # as an engine says that it does not know it
+        return pb.RegisterResourceResponse(urn=key, id=identity, object=encode(_marked(resource)))
 
     def ReadResource(self, request: Any) -> Any:  # noqa: N802
         """Records a resource that exists already and is only read."""
@@ -233,6 +236,20 @@ class Monitor(MockMonitor):
             return None
         return self.default_provider(request.type.split(":", 1)[0], request.version)
 
+    def _alias(self, alias: Any, request: Any) -> str:
+        """The URN that an alias means: the resource's own, with what the alias says otherwise."""
+        spec = alias.spec
+        if alias.urn:
+            return alias.urn
+        parent = None if spec.noParent else spec.parentUrn or request.parent or None
+        return urn(
+            spec.stack or self.stack,
+            spec.project or self.project,
+            parent,
+            spec.type or request.type,
+            spec.name or request.name,
+        )
+
     def _unknown(self, resource: Resource, path: str) -> str:
         token = unknown(resource.urn, path)
         self.unknowns[token] = (resource.urn, path)
@@ -268,11 +285,6 @@ def _marked(resource: Resource) -> dict[str, Any]:
 def _mapping(value: Any) -> dict[str, Any]:
     value = value.value if isinstance(value, Secret) else value
     return value if isinstance(value, dict) else {}
-
-
-def _alias(alias: Any) -> str:
-    spec = alias.spec
-    return alias.urn or "::".join(part for part in (spec.parentUrn, spec.type, spec.name) if part)
 
 
 def _source(request: Any) -> str:

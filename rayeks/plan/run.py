@@ -8,9 +8,9 @@ import json
 import runpy
 import sys
 import traceback
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pulumi
 from pulumi.runtime import config as pulumi_config
@@ -26,6 +26,9 @@ from rayeks.plan.stackfile import StackFile, read
 from rayeks.plan.values import unknown
 
 HERE = Path(__file__).resolve().parent
+M = TypeVar("M", bound=Monitor)
+Packages = Mapping[str, Mapping[str, Any]]
+"""The configuration of each package, objects parsed."""
 
 
 class Log:
@@ -50,8 +53,29 @@ def plan(stack: str, *, root: Path) -> Plan:
     line), and for whatever the program asks that only the cloud can answer.
     """
     root = root.resolve()
+    file = read(stack, root)
+    monitor, warnings = execute(
+        file, root, lambda place, packages: Monitor(file.stack, file.project, place, packages), dry_run=False
+    )
+    return Plan(
+        stack=file.stack,
+        project=file.project,
+        resources=in_order(monitor.recorded),
+        outputs=monitor.outputs,
+        config=file.config,
+        warnings=tuple(sorted(warnings)),
+        unknowns=dict(sorted(monitor.unknowns.items())),
+    )
+
+
+def execute(file: StackFile, root: Path, make: Callable[[Place, Packages], M], *, dry_run: bool) -> tuple[M, list[str]]:
+    """Runs the stack's program under the monitor that `make` returns; the monitor, and what the program warned of.
+
+    `dry_run` is whether the program is told that this is a preview, in which values may be unknown. Raises UserError
+    as `plan` does.
+    """
     with _no_collection():
-        return contextvars.copy_context().run(_plan, read(stack, root), root)
+        return contextvars.copy_context().run(lambda: _execute(file, root, make, dry_run))
 
 
 @contextlib.contextmanager
@@ -72,11 +96,11 @@ def _no_collection() -> Generator[None]:
         gc.enable()
 
 
-def _plan(file: StackFile, root: Path) -> Plan:
+def _execute(file: StackFile, root: Path, make: Callable[[Place, Packages], M], dry_run: bool) -> tuple[M, list[str]]:
     if not (file.program / "__main__.py").is_file():
         raise UserError(f"{file.program} holds no __main__.py", "mend `main:` in Pulumi.yaml")
-    packages = _by_package(file.config)
-    monitor = Monitor(file.stack, file.project, _place(packages.get("aws", {}), file), packages)
+    packages = by_package(file.config)
+    monitor = make(_place(packages.get("aws", {}), file), packages)
     log = Log()
     settings.configure(
         settings.Settings(
@@ -84,7 +108,7 @@ def _plan(file: StackFile, root: Path) -> Plan:
             stack=file.stack,
             monitor=monitor,
             engine=log,
-            dry_run=False,
+            dry_run=dry_run,
             organization="organization",
             root_directory=str(root),
         )
@@ -100,15 +124,7 @@ def _plan(file: StackFile, root: Path) -> Plan:
         raise _explained(error, root) from error
     if log.errors:
         raise UserError("the program reported an error: " + "; ".join(log.errors))
-    return Plan(
-        stack=file.stack,
-        project=file.project,
-        resources=in_order(monitor.recorded),
-        outputs=monitor.outputs,
-        config=file.config,
-        warnings=tuple(sorted(log.warnings)),
-        unknowns=dict(sorted(monitor.unknowns.items())),
-    )
+    return monitor, log.warnings
 
 
 async def _run(program: Path, monitor: Monitor) -> None:
@@ -130,7 +146,7 @@ def _message(context: Mapping[str, Any]) -> RuntimeError:
     return RuntimeError(str(context.get("message")))
 
 
-def _by_package(config: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+def by_package(config: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """The configuration of each package: what the engine gives to its default provider, objects parsed."""
     packages: dict[str, dict[str, Any]] = {}
     for key, text in sorted(config.items()):

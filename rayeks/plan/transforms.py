@@ -113,7 +113,9 @@ def _with_options(resource: Resource, options: Any) -> Resource:
         replace_on_changes=tuple(options.replace_on_changes),
         retain_on_delete=options.retain_on_delete,
         deleted_with=options.deleted_with or None,
-        delete_before_replace=options.delete_before_replace,
+        delete_before_replace=options.delete_before_replace
+        if options.HasField("delete_before_replace")
+        else resource.delete_before_replace,
         secret_paths=tuple(sorted(options.additional_secret_outputs)),
         timeouts=Timeouts(timeouts.create, timeouts.update, timeouts.delete),
     )

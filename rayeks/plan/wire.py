@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf import struct_pb2
+from pulumi.runtime import rpc
 
 from rayeks.plan.values import Secret
 
@@ -66,7 +67,7 @@ def _special(fields: Any) -> Any:
     if signature == SECRET:
         return Secret(_decode(fields["value"]))
     if signature == OUTPUT:
-        value = _decode(fields["value"]) if "value" in fields else None
+        value = _decode(fields["value"]) if "value" in fields else rpc.UNKNOWN
         secret = "secret" in fields and fields["secret"].bool_value
         urns = _decode(fields["dependencies"]) if "dependencies" in fields else []
         return Tracked(Secret(value) if secret else value, frozenset(urns))
