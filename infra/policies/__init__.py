@@ -2,7 +2,7 @@
 
 from infra.policies import cost, data, encryption, exposure, iam, nodes, pods, pools, tenants, versions
 from infra.policies.core import POLICIES, UNKNOWN, Finding, Policy, Resource, Severity, Stack
-from infra.policies.judge import Verdict, judge, stale
+from infra.policies.judge import Verdict, configured, judge, stale
 
 __all__ = [
     "POLICIES",
@@ -13,6 +13,7 @@ __all__ = [
     "Severity",
     "Stack",
     "Verdict",
+    "configured",
     "cost",
     "data",
     "encryption",

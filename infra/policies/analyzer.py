@@ -19,11 +19,9 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc, plugin_pb2
-from pydantic import ValidationError
 
-from infra.config.policies import Policies
 from infra.policies.core import POLICIES, UNKNOWN, Policy, Resource, Severity, Stack
-from infra.policies.judge import EXCEPTIONS, Verdict, judge, stale
+from infra.policies.judge import EXCEPTIONS, Verdict, configured, judge, stale
 
 pb: Any = analyzer_pb2
 NAME, VERSION = "ray-on-eks", "1.0.0"
@@ -54,8 +52,7 @@ class Analyzer(analyzer_pb2_grpc.AnalyzerServicer):
     def __init__(self, policies: Iterable[Policy] = POLICIES, today: date | None = None) -> None:
         self.policies = tuple(policies)
         self.today = today or date.today()
-        self.environment = "prod"  # the strictest, where nobody says which it is
-        self.settings = Policies()
+        self.environment, self.settings = configured({})
         self._seen: list[Verdict] = []
 
     def Handshake(self, request, context):  # noqa: N802
@@ -63,16 +60,9 @@ class Analyzer(analyzer_pb2_grpc.AnalyzerServicer):
         return pb.AnalyzerHandshakeResponse()
 
     def ConfigureStack(self, request, context):  # noqa: N802
-        """Takes the environment and the exceptions from the stack's configuration.
-
-        What is wrong in there the program reports itself; until it does, nothing is excepted.
-        """
-        platform = json.loads(request.config.get(f"{request.project}:platform", "{}"))
-        self.environment = platform.get("environment", self.environment)
-        try:
-            self.settings = Policies.model_validate(platform.get("policies") or {})
-        except ValidationError:
-            self.settings = Policies()
+        """Takes the environment and the exceptions from the stack's configuration."""
+        platform = request.config.get(f"{request.project}:platform", "{}")
+        self.environment, self.settings = configured(json.loads(platform))
         return pb.AnalyzerStackConfigureResponse()
 
     def Configure(self, request, context):  # noqa: N802

@@ -1,12 +1,14 @@
 """A stack held against the policies: each finding with its weight, or with the exception that somebody answers for."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from typing import Any
 
-from infra.config.policies import PolicyException
+from pydantic import ValidationError
+
+from infra.config.policies import Policies, PolicyException
 from infra.policies.core import Finding, Policy, Severity, Stack
 
 EXCEPTIONS = "policy-exceptions"
@@ -48,6 +50,19 @@ class Verdict:
             "fix": self.fix,
             "excepted": self.excepted.model_dump(mode="json") if self.excepted else None,
         }
+
+
+def configured(platform: Mapping[str, Any]) -> tuple[str, Policies]:
+    """The environment and the policies' settings of a stack file's `platform`, whatever else is wrong with it.
+
+    The strictest environment where none is said, and nothing excepted where that section is wrong: what is wrong,
+    the program itself reports.
+    """
+    environment = str(platform.get("environment", "prod"))
+    try:
+        return environment, Policies.model_validate(platform.get("policies") or {})
+    except ValidationError:
+        return environment, Policies()
 
 
 def judge(

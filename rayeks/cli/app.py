@@ -233,6 +233,27 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def policies(as_json: Json = False) -> None:
+    """What every stack must be: each policy with its severity, its reason and how it is met.
+
+    `rayeks plan` judges by this list without an engine, and infra/policies/pack is the same list for the engine. An
+    exception is written in the stack file, with an owner and a day on which it expires.
+
+    Examples: `rayeks policies` · `rayeks policies --json | jq -r '.[].name'` ·
+    `pulumi preview -s prod --policy-pack infra/policies/pack`
+    """
+    from infra.policies import POLICIES
+
+    if as_json:
+        typer.echo(json.dumps([policy.to_json() for policy in POLICIES], indent=2))
+    else:
+        from rayeks.cli import show
+        from rayeks.cli.policies import table
+
+        show.console().print(table(POLICIES))
+
+
 def _only_local(stack: str, verb: str) -> None:
     """The other stacks are Pulumi's own business, with the person's own credentials."""
     from rayeks.engine.workspace import LOCAL, known

@@ -1,5 +1,6 @@
 """A plan held against the policies: the same list, by the same code, as the policy pack under the real engine."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,8 +8,7 @@ from datetime import date
 from typing import Any
 
 from infra import policies as infra_policies
-from infra.config import Platform
-from infra.policies import POLICIES, UNKNOWN, Policy, Severity, Stack, Verdict
+from infra.policies import POLICIES, UNKNOWN, Policy, Severity, Stack, Verdict, configured
 from rayeks.plan.model import STACK_TYPE, Plan, Resource
 from rayeks.plan.values import is_unknown, known, reveal
 
@@ -46,29 +46,29 @@ class Judgement:
 
 def policies(
     plan: Plan,
-    platform: Platform,
     *,
     monthly_usd: float | None = None,
     today: date | None = None,
     among: Iterable[Policy] = POLICIES,
 ) -> Judgement:
-    """The plan of a stack, judged; `monthly_usd` is its bill at rest, where it is known.
+    """The plan of a stack, judged by what its own configuration says: its environment, exceptions and ceiling.
 
-    `platform` is the stack's configuration, with its exceptions; `today` decides which of those have expired.
+    `monthly_usd` is what it costs a month, where that is known; `today` decides which exceptions have expired.
     """
     among, today = tuple(among), today or date.today()
+    environment, settings = configured(json.loads(plan.config.get(f"{plan.project}:platform", "{}")))
     stack = Stack(
-        environment=platform.environment,
+        environment=environment,
         resources=tuple(view(resource, plan) for resource in plan.resources if not resource.external),
         monthly_usd=monthly_usd,
-        ceiling_usd=platform.policies.monthly_ceiling_usd,
+        ceiling_usd=settings.monthly_ceiling_usd,
     )
-    exceptions = platform.policies.exceptions
+    exceptions = settings.exceptions
     found = list(infra_policies.judge(stack, among, exceptions, today))
     found += infra_policies.stale(found, exceptions, among, today)
     weight = list(Severity)
     ordered = sorted(found, key=lambda verdict: (verdict.excepted is not None, weight.index(verdict.severity)))
-    return Judgement(tuple(ordered), sum(platform.environment in policy.severity for policy in among))
+    return Judgement(tuple(ordered), sum(environment in policy.severity for policy in among))
 
 
 def view(resource: Resource, plan: Plan) -> infra_policies.Resource:
