@@ -1,6 +1,7 @@
 """S3 buckets: versioned, encrypted with the stack's key, private and TLS only."""
 
 import json
+from collections.abc import Sequence
 
 import pulumi
 from pulumi import Output, ResourceOptions
@@ -8,7 +9,7 @@ from pulumi_aws import s3
 
 from infra import iam
 from infra.config.storage import Bucket as Settings
-from infra.iam import Aws
+from infra.iam import Aws, Statement
 
 
 def bucket_name(cluster: str, purpose: str, aws: Aws) -> str:
@@ -21,7 +22,17 @@ class Bucket(pulumi.ComponentResource):
 
     name: Output[str]
 
-    def __init__(self, name: str, settings: Settings, *, key_arn: Output[str], aws: Aws, opts: ResourceOptions) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        *,
+        key_arn: Output[str],
+        aws: Aws,
+        grants: Sequence[Statement] = (),
+        opts: ResourceOptions,
+    ) -> None:
+        """`grants` are statements of its policy that let others in."""
         super().__init__("rayeks:infra:Bucket", name, None, opts)
         bucket = s3.Bucket(
             name,
@@ -59,7 +70,7 @@ class Bucket(pulumi.ComponentResource):
         s3.BucketPolicy(
             name,
             bucket=bucket.id,
-            policy=json.dumps(iam.bucket_tls_only(aws, name)),
+            policy=json.dumps(iam.document(iam.tls_only(aws, name), *grants)),
             # S3 refuses two changes of one bucket's access at once (OperationAborted).
             opts=ResourceOptions(parent=self, depends_on=[closed]),
         )

@@ -13,6 +13,7 @@ from pulumi_aws import cloudwatch, eks, kms, vpc
 from infra import iam, sizing, versions
 from infra.config.cluster import Cluster as Settings
 from infra.iam import Aws
+from infra.keys import DataKey
 from infra.network import Network
 
 ACCESS_POLICIES = {"admin": "AmazonEKSClusterAdminPolicy", "view": "AmazonEKSAdminViewPolicy"}
@@ -35,13 +36,13 @@ class Cluster(pulumi.ComponentResource):
     identities: pulumi.Resource
     """The Pod Identity agent: what a pod needs to act as its role."""
 
-    def __init__(self, name: str, settings: Settings, *, network: Network, nodes: int, aws: Aws) -> None:
+    def __init__(self, name: str, settings: Settings, *, network: Network, nodes: int, key: DataKey, aws: Aws) -> None:
         """`nodes` is the most that the stack may have at once, which sizes a control plane of tier `auto`."""
         super().__init__("rayeks:infra:Cluster", name, None, ResourceOptions(protect=settings.deletion_protection))
         self.name, self.version = name, settings.version
         self.addons = versions.ADDONS[settings.version]
         child = ResourceOptions(parent=self)
-        key = kms.Key(
+        secrets = kms.Key(
             f"{name}-secrets",
             description=f"Envelope encryption of Kubernetes secrets in {name}",
             enable_key_rotation=True,
@@ -49,12 +50,13 @@ class Cluster(pulumi.ComponentResource):
             policy=json.dumps(iam.account_key(aws)),
             opts=child,
         )
-        kms.Alias(f"{name}-secrets", name=f"alias/{name}-secrets", target_key_id=key.key_id, opts=child)
+        kms.Alias(f"{name}-secrets", name=f"alias/{name}-secrets", target_key_id=secrets.key_id, opts=child)
         # Made first and under the name that EKS would use, or EKS makes one that keeps logs for ever.
         logs = cloudwatch.LogGroup(
             f"{name}-control-plane",
             name=f"/aws/eks/{name}/cluster",
             retention_in_days=settings.log_retention_days,
+            kms_key_id=key.arn,
             opts=child,
         )
         public = [str(cidr) for cidr in settings.public_access_cidrs]
@@ -71,7 +73,7 @@ class Cluster(pulumi.ComponentResource):
             public_access_cidrs=public or None,
             kubernetes_service_ip_address_range=str(settings.service_cidr),
             enabled_cluster_log_types=list(settings.log_types),
-            encryption_config_key_arn=key.arn,
+            encryption_config_key_arn=secrets.arn,
             deletion_protection=settings.deletion_protection,
             # EXTENDED, AWS's default, costs six times as much once a version leaves standard support.
             upgrade_policy={"support_type": "STANDARD"},

@@ -31,6 +31,8 @@ HEAD_ACCOUNT, WORKER_ACCOUNT, SERVE_ACCOUNT, NOTEBOOK_ACCOUNT = "ray-head", "ray
 """Service accounts of each tenant's namespace: what pods of each purpose run as, each bound by Pod Identity to an AWS
 role of its own. Serve's is of its heads and workers alike; Ray's autoscaler acts as the head's."""
 
+SERVICE_ACCOUNTS = (HEAD_ACCOUNT, WORKER_ACCOUNT, SERVE_ACCOUNT, NOTEBOOK_ACCOUNT)
+
 SHARED_CLAIM = "shared"
 SCRATCH_CLAIM = "scratch"
 SHARED_PATH = "/mnt/shared"

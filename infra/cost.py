@@ -1,16 +1,18 @@
 """What is paid for: budgets with alerts, unusual spending, the bill as data."""
 
 import json
-from collections.abc import Mapping
 
 import pulumi
-from pulumi import Output, ResourceOptions
+from pulumi import ResourceOptions
 from pulumi_aws import bcmdata, budgets, costexplorer, sns
 
 from infra import contract, iam
+from infra.buckets import Bucket, bucket_name
 from infra.config.cost import Budget
 from infra.config.cost import Cost as Settings
+from infra.config.storage import Bucket as BucketSettings
 from infra.iam import Aws
+from infra.keys import DataKey
 
 ALERTERS = ("budgets.amazonaws.com", "costalerts.amazonaws.com")
 """AWS Budgets and Cost Anomaly Detection, as principals of the topic's policy."""
@@ -38,22 +40,20 @@ BILL_COLUMNS = (
 class Cost(pulumi.ComponentResource):
     """Budgets, anomalies, cost-allocation tags and the bill's export, each where the stack file asks for it."""
 
-    def __init__(
-        self, name: str, settings: Settings, *, environment: str, buckets: Mapping[str, Output[str]], aws: Aws
-    ):
+    def __init__(self, name: str, settings: Settings, *, environment: str, key: DataKey, aws: Aws):
         super().__init__("rayeks:infra:Cost", name)
         self._name, self._child = name, ResourceOptions(parent=self)
         topic, policy = self._topic(settings, aws)
         # AWS Budgets refuses a topic that does not let it publish yet.
         self._alerting = ResourceOptions(parent=self, depends_on=[policy])
-        for key, budget in settings.budgets.items():
-            self._budget(key, budget, environment, topic)
+        for scope, budget in settings.budgets.items():
+            self._budget(scope, budget, environment, topic)
         if settings.anomaly_usd:
             self._anomalies(settings.anomaly_usd, topic)
-        for key in settings.activate_tags:
-            costexplorer.CostAllocationTag(f"{name}-{key}", tag_key=key, status="Active", opts=self._child)
+        for tag in settings.activate_tags:
+            costexplorer.CostAllocationTag(f"{name}-{tag}", tag_key=tag, status="Active", opts=self._child)
         if settings.export:
-            self._export(buckets[settings.export.bucket], aws)
+            self._export(settings.export, key, aws)
         self.register_outputs({})
 
     def _topic(self, settings: Settings, aws: Aws) -> tuple[sns.Topic, sns.TopicPolicy]:
@@ -69,8 +69,8 @@ class Cost(pulumi.ComponentResource):
             )
         return topic, policy
 
-    def _budget(self, key: str, budget: Budget, environment: str, topic: sns.Topic) -> None:
-        name = f"{self._name}-{key}"
+    def _budget(self, scope: str, budget: Budget, environment: str, topic: sns.Topic) -> None:
+        name = f"{self._name}-{scope}"
         budgets.Budget(
             name,
             name=name,
@@ -117,7 +117,11 @@ class Cost(pulumi.ComponentResource):
             opts=self._alerting,
         )
 
-    def _export(self, bucket: Output[str], aws: Aws) -> None:
+    def _export(self, settings: BucketSettings, key: DataKey, aws: Aws) -> None:
+        name = bucket_name(self._name, "bill", aws)
+        bucket = Bucket(
+            name, settings, key_arn=key.arn, aws=aws, grants=[iam.bill_delivery(aws, name)], opts=self._child
+        )
         bcmdata.Export(
             self._name,
             export={
@@ -141,7 +145,7 @@ class Cost(pulumi.ComponentResource):
                     {
                         "s3_destinations": [
                             {
-                                "s3_bucket": bucket,
+                                "s3_bucket": bucket.name,
                                 "s3_prefix": "bill",
                                 "s3_region": aws.region,
                                 "s3_output_configurations": [
@@ -158,7 +162,8 @@ class Cost(pulumi.ComponentResource):
                 ],
                 "refresh_cadences": [{"frequency": "SYNCHRONOUS"}],
             },
-            opts=self._child,
+            # AWS refuses a bucket that does not let it deliver yet, and a second export of one name.
+            opts=ResourceOptions(parent=self, depends_on=[bucket], delete_before_replace=True),
         )
 
 

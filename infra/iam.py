@@ -7,6 +7,9 @@ from typing import Any
 Document = dict[str, Any]
 Statement = dict[str, Any]
 
+BILL_WRITERS = ("bcm-data-exports.amazonaws.com", "billingreports.amazonaws.com")
+"""What delivers the bill, as principals of bucket and key policies."""
+
 
 @dataclass(frozen=True)
 class Aws:
@@ -28,6 +31,11 @@ class Aws:
     def bucket(self, name: str) -> str:
         """The ARN of a bucket."""
         return self.arn("s3", name, region=False, account=False)
+
+    @property
+    def domain(self) -> str:
+        """What the addresses of the partition's services end with."""
+        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
 
     def managed(self, policy: str) -> str:
         """The ARN of one of AWS's own managed policies."""
@@ -80,19 +88,42 @@ def pod_identity_trust(aws: Aws, cluster: str, namespace: str, service_account: 
     )
 
 
-def bucket_tls_only(aws: Aws, bucket: str) -> Document:
+def tls_only(aws: Aws, bucket: str) -> Statement:
     """Denies every request to the bucket that does not come over TLS."""
     arn = aws.bucket(bucket)
-    return document(
-        {
-            "Sid": "DenyInsecureTransport",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "s3:*",
-            "Resource": [arn, f"{arn}/*"],
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        }
-    )
+    return {
+        "Sid": "DenyInsecureTransport",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [arn, f"{arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def bill_delivery(aws: Aws, bucket: str) -> Statement:
+    """Lets AWS's billing write the exports of this account, and of no other, into the bucket, and check that it may.
+
+    Source: AWS Data Exports user guide, "Setting up an Amazon S3 bucket for data exports".
+    """
+    arn = aws.bucket(bucket)
+    return {
+        "Sid": "EnableAWSDataExportsToWriteToS3AndCheckPolicy",
+        "Effect": "Allow",
+        "Principal": {"Service": list(BILL_WRITERS)},
+        "Action": ["s3:PutObject", "s3:GetBucketPolicy"],
+        "Resource": [arn, f"{arn}/*"],
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": aws.account},
+            # Billing lives in one region of each partition, wherever the stack is.
+            "ArnLike": {
+                "aws:SourceArn": [
+                    f"arn:{aws.partition}:bcm-data-exports:*:{aws.account}:export/*",
+                    f"arn:{aws.partition}:cur:*:{aws.account}:definition/*",
+                ]
+            },
+        },
+    }
 
 
 def flow_logs(aws: Aws, log_group: str) -> Document:
@@ -121,6 +152,40 @@ def topic(aws: Aws, arn: str, services: Sequence[str]) -> Document:
 def account_key(aws: Aws) -> Document:
     """A key policy by which the account's own IAM policies decide who uses the key."""
     return document(_account_decides(aws))
+
+
+def data_key(aws: Aws, cluster: str, *, bill: bool) -> Document:
+    """The policy of the stack's data key: the account decides, and services may use it for what is the stack's.
+
+    CloudWatch Logs for the stack's own log groups, and for the bill AWS's delivery. Source: CloudWatch Logs user
+    guide, "Encrypt log data in CloudWatch Logs using AWS KMS"; the actions stand in for its `ReEncrypt*` and such.
+    """
+    groups = [aws.arn("logs", f"log-group:{group}") for group in (f"/aws/eks/{cluster}/*", f"/aws/vpc/{cluster}")]
+    logs = {
+        "Sid": "EncryptLogGroups",
+        "Effect": "Allow",
+        "Principal": {"Service": f"logs.{aws.region}.{aws.domain}"},
+        "Action": [
+            "kms:DescribeKey",
+            "kms:Decrypt",
+            "kms:Encrypt",
+            "kms:GenerateDataKey",
+            "kms:GenerateDataKeyWithoutPlaintext",
+            "kms:ReEncryptFrom",
+            "kms:ReEncryptTo",
+        ],
+        "Resource": "*",
+        "Condition": {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
+    }
+    delivery = {
+        "Sid": "EncryptTheBill",
+        "Effect": "Allow",
+        "Principal": {"Service": list(BILL_WRITERS)},
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+        "Resource": "*",
+        "Condition": {"StringEquals": {"aws:SourceAccount": aws.account}},
+    }
+    return document(_account_decides(aws), logs, *([delivery] if bill else []))
 
 
 def data_key_alias(cluster: str) -> str:

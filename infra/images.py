@@ -55,8 +55,7 @@ class Images(pulumi.ComponentResource):
 
 def registry(aws: Aws) -> str:
     """The address of the account's registry in its region."""
-    suffix = "amazonaws.com.cn" if aws.partition == "aws-cn" else "amazonaws.com"
-    return f"{aws.account}.dkr.ecr.{aws.region}.{suffix}"
+    return f"{aws.account}.dkr.ecr.{aws.region}.{aws.domain}"
 
 
 def lifecycle(keep: int) -> dict:

@@ -15,6 +15,7 @@ from infra.endpoints import Endpoints
 from infra.iam import Aws
 from infra.identity import Role
 from infra.karpenter import DISCOVERY_TAG
+from infra.keys import DataKey
 
 
 class Network(pulumi.ComponentResource):
@@ -30,13 +31,13 @@ class Network(pulumi.ComponentResource):
     efa_group: Output[str]
     """Members may exchange anything with each other, as EFA demands; nobody else gets in by it."""
 
-    def __init__(self, name: str, settings: OwnNetwork | ExistingNetwork, *, aws: Aws) -> None:
+    def __init__(self, name: str, settings: OwnNetwork | ExistingNetwork, *, key: DataKey, aws: Aws) -> None:
         super().__init__("rayeks:infra:Network", name)
         self._name, self.cidr = name, str(settings.cidr)
         if isinstance(settings, ExistingNetwork):
             self._adopt(settings)
         else:
-            self._make(settings, aws)
+            self._make(settings, key, aws)
         self.load_balancer_group = self._load_balancer_group(settings.load_balancer_cidrs)
         self.efa_group = self._efa_group()
         self.register_outputs({"vpc_id": self.vpc_id})
@@ -56,7 +57,7 @@ class Network(pulumi.ComponentResource):
                     opts=self._child(),
                 )
 
-    def _make(self, settings: OwnNetwork, aws: Aws) -> None:
+    def _make(self, settings: OwnNetwork, key: DataKey, aws: Aws) -> None:
         name = self._name
         plan = cidrs.plan(settings.cidr, settings.zones)
         self._vpc = ec2.Vpc(
@@ -100,7 +101,7 @@ class Network(pulumi.ComponentResource):
             opts=self._child(),
         )
         if settings.flow_logs:
-            self._flow_logs(settings.flow_logs, aws)
+            self._flow_logs(settings.flow_logs, key, aws)
 
     def _child(self, depends_on: Sequence[pulumi.Resource] = ()) -> ResourceOptions:
         return ResourceOptions(parent=self, depends_on=depends_on)
@@ -213,10 +214,14 @@ class Network(pulumi.ComponentResource):
             )
         return group.id
 
-    def _flow_logs(self, settings: FlowLogs, aws: Aws) -> None:
+    def _flow_logs(self, settings: FlowLogs, key: DataKey, aws: Aws) -> None:
         name = f"{self._name}-flow-logs"
         logs = cloudwatch.LogGroup(
-            name, name=f"/aws/vpc/{self._name}", retention_in_days=settings.retention_days, opts=self._child()
+            name,
+            name=f"/aws/vpc/{self._name}",
+            retention_in_days=settings.retention_days,
+            kms_key_id=key.arn,
+            opts=self._child(),
         )
         role = Role(
             name,

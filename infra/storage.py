@@ -1,17 +1,14 @@
-"""What outlives the nodes: the data key, buckets, shared files, scratch and images."""
-
-import json
+"""What outlives the nodes: buckets, shared files, scratch and images."""
 
 import pulumi
 from pulumi import Output, ResourceOptions
-from pulumi_aws import kms
 
-from infra import iam
 from infra.buckets import Bucket, bucket_name
 from infra.config.storage import Storage as Settings
 from infra.filesystems import Files, Scratch
 from infra.iam import Aws
 from infra.images import Images
+from infra.keys import DataKey
 from infra.network import Network
 
 
@@ -25,18 +22,9 @@ class Storage(pulumi.ComponentResource):
     registry: Output[str] | None = None
     """The registry that images are pushed to and pulled from."""
 
-    def __init__(self, name: str, settings: Settings, *, network: Network, aws: Aws) -> None:
+    def __init__(self, name: str, settings: Settings, *, network: Network, key: DataKey, aws: Aws) -> None:
         super().__init__("rayeks:infra:Storage", name)
         child = ResourceOptions(parent=self)
-        key = kms.Key(
-            f"{name}-data",
-            description=f"Data at rest of {name}: buckets and file systems",
-            enable_key_rotation=True,
-            deletion_window_in_days=30 if any(b.keep for b in settings.buckets.values()) else 7,
-            policy=json.dumps(iam.account_key(aws)),
-            opts=ResourceOptions(parent=self, protect=any(b.keep for b in settings.buckets.values())),
-        )
-        kms.Alias(f"{name}-data", name=iam.data_key_alias(name), target_key_id=key.key_id, opts=child)
         self.buckets = {
             purpose: Bucket(bucket_name(name, purpose, aws), bucket, key_arn=key.arn, aws=aws, opts=child).name
             for purpose, bucket in settings.buckets.items()

@@ -99,7 +99,7 @@ class Team(pulumi.ComponentResource):
     def _identities(self, reads: Mapping[str, DataSource], storage: Storage, name: str, aws: Aws) -> None:
         buckets = {bucket: bucket_name(name, bucket, aws) for bucket in storage.buckets}
         sources = [statement for key, source in reads.items() for statement in iam_data.read(aws, key, source)]
-        for account in iam_tenant.ACCESS:
+        for account in contract.SERVICE_ACCOUNTS:
             ServiceAccount(f"{self._namespace}-{account}", metadata=self._metadata(account), opts=self._inside)
             policies = iam_tenant.policies(
                 account, aws=aws, cluster=name, namespace=self._namespace, buckets=buckets, sources=sources

@@ -8,6 +8,7 @@ from infra.capacity import NodeGroups
 from infra.cluster import Cluster
 from infra.config import load
 from infra.cost import Cost
+from infra.keys import DataKey
 from infra.launches import launches
 from infra.network import Network
 from infra.placement import Placement
@@ -18,9 +19,10 @@ from infra.tenancy import Tenants
 platform = load()
 name, aws = platform.name, platform.aws
 
-network = Network(name, platform.network, aws=aws)
-storage = Storage(name, platform.storage, network=network, aws=aws)
-cluster = Cluster(name, platform.cluster, network=network, nodes=platform.nodes, aws=aws)
+key = DataKey(name, keep=platform.storage.keeps, bill=bool(platform.cost and platform.cost.export), aws=aws)
+network = Network(name, platform.network, key=key, aws=aws)
+storage = Storage(name, platform.storage, network=network, key=key, aws=aws)
+cluster = Cluster(name, platform.cluster, network=network, nodes=platform.nodes, key=key, aws=aws)
 placement = Placement(name, platform.placement_groups, reservations=platform.reservations)
 node_groups = NodeGroups(
     name,
@@ -56,7 +58,7 @@ tenants = Tenants(
     aws=aws,
 )
 if platform.cost:
-    Cost(name, platform.cost, environment=platform.environment, buckets=storage.buckets, aws=aws)
+    Cost(name, platform.cost, environment=platform.environment, key=key, aws=aws)
 
 pulumi.export("cluster", name)
 pulumi.export("region", platform.region)

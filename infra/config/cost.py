@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from infra.config.base import Name, Slice
+from infra.config.storage import Bucket
 from infra.config.tenants import TeamName
 
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=320)]
@@ -20,12 +21,6 @@ class Budget(Slice):
     """Alert when spending passes these shares of the budget, and when it is forecast to pass the last."""
 
 
-class Export(Slice):
-    """The bill as data (CUR 2.0 with split cost allocation). Only the payer account may make it."""
-
-    bucket: Name
-
-
 class Cost(Slice):
     """Who is told when money is spent."""
 
@@ -35,4 +30,5 @@ class Cost(Slice):
     """Report unusual spending of at least so much; leave it out for no anomaly monitor."""
     activate_tags: tuple[str, ...] = ()
     """Cost-allocation tags to activate; only the payer account may, a day after a tag's first use."""
-    export: Export | None = None
+    export: Bucket | None = None
+    """The bill as data (CUR 2.0 with split cost allocation), in a bucket of its own; only the payer account may."""

@@ -69,3 +69,8 @@ class Storage(Slice):
     files: Files | None = None
     scratch: Scratch | None = None
     images: Images | None = None
+
+    @property
+    def keeps(self) -> bool:
+        """Whether some bucket is protected from deletion."""
+        return any(bucket.keep for bucket in self.buckets.values())

@@ -39,9 +39,22 @@ def decide(policies: Mapping[str, Any], action: str, resource: str, context: Con
     return Decision("allowed" if allowed else "implicitDeny", tuple(dict.fromkeys(allowed)), tuple(sorted(missing)))
 
 
+def lets(policy: Any, service: str, action: str, resource: str, context: Context) -> bool:
+    """Whether a resource's own policy lets an AWS service do something with it."""
+    named = {"Statement": [one for one in statements(policy) if _is_principal(one, service)]}
+    return decide({"resource": named}, action, resource, context).result == "allowed"
+
+
+def _is_principal(statement: Mapping[str, Any], service: str) -> bool:
+    principal = statement.get("Principal") or {}
+    if isinstance(principal, str):
+        return principal == "*"
+    return service in _listed(principal.get("Service")) or "*" in _listed(principal.get("AWS"))
+
+
 def statements(document: Any) -> Iterator[dict[str, Any]]:
     """The statements of a policy document, which may be text and may hold one statement bare."""
-    parsed = json.loads(document) if isinstance(document, str) else document
+    parsed = json.loads(document) if isinstance(document, str | bytes) else document
     yield from _listed(parsed.get("Statement"))
 
 

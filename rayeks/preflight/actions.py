@@ -177,7 +177,7 @@ NEEDS: dict[str, tuple[Need, ...]] = {
     "cloudwatch/eventRule:EventRule": (_need("events", "PutRule TagResource DescribeRule DeleteRule", RULE),),
     "cloudwatch/eventTarget:EventTarget": (_need("events", "PutTargets ListTargetsByRule RemoveTargets", RULE),),
     "cloudwatch/logGroup:LogGroup": (
-        _need("logs", "CreateLogGroup PutRetentionPolicy TagResource ListTagsForResource DeleteLogGroup", LOG_GROUP),
+        _need("logs", "CreateLogGroup PutRetentionPolicy AssociateKmsKey TagResource ListTagsForResource DeleteLogGroup", LOG_GROUP),
         _need("logs", "DescribeLogGroups"),
     ),
     "kms/key:Key": (
@@ -282,7 +282,7 @@ NEEDS: dict[str, tuple[Need, ...]] = {
         _need("ce", "UpdateCostAllocationTagsStatus ListCostAllocationTags"),
     ),
     "bcmdata/export:Export": (
-        _need("bcm-data-exports", "CreateExport GetExport DeleteExport TagResource"),
+        _need("bcm-data-exports", "CreateExport GetExport UpdateExport DeleteExport TagResource ListTagsForResource"),
         _need("cur", "PutReportDefinition"),
     ),
     "secretsmanager/secret:Secret": (

@@ -62,12 +62,10 @@ def scratch_is_there_for_whom_it_is_promised(storage: Storage, tenants: dict[str
 
 
 @rule
-def costs_name_what_is_there(cost: Cost | None, tenants: dict[str, Tenant], storage: Storage) -> Iterator[Problem]:
+def costs_name_what_is_there(cost: Cost | None, tenants: dict[str, Tenant]) -> Iterator[Problem]:
     for name, budget in cost.budgets.items() if cost else ():
         if budget.team and budget.team not in tenants:
             yield Problem(f"cost.budgets.{name}.team", f"no tenant {budget.team}")
-    if cost and cost.export and cost.export.bucket not in storage.buckets:
-        yield Problem("cost.export.bucket", f"no bucket {cost.export.bucket}")
 
 
 @rule

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local.aws.moto import Call, Fault, Service, State, paged
+from local.aws.policy import lets
 
 exports = Service("bcm-data-exports")
 
 Document = dict[str, Any]
+PRINCIPAL = "bcm-data-exports.amazonaws.com"
 # Tables, their settings, and what AWS fills in for a setting that is not given.
 TABLES: dict[str, dict[str, tuple[str, ...]]] = {
     "COST_AND_USAGE_REPORT": {
@@ -158,9 +160,10 @@ def _export(call: Call, given: Document) -> Document:
         raise Fault("ValidationException", "The query statement must list its columns: SELECT * is not supported.")
     if table not in TABLES:
         raise Fault("ValidationException", f"The table {table} is not one of {sorted(TABLES)}.")
-    bucket = given["DestinationConfigurations"]["S3Destination"]["S3Bucket"]
-    if bucket not in call.backend("s3").buckets:
-        raise Fault("ValidationException", f"The S3 bucket {bucket} does not exist or can't be written.")
+    name = given["DestinationConfigurations"]["S3Destination"]["S3Bucket"]
+    bucket = call.backend("s3").buckets.get(name)
+    if bucket is None or not _lets_deliver(call, bucket):
+        raise Fault("ValidationException", f"The S3 bucket {name} does not exist or can't be written.")
     settings = {key: values[0] for key, values in TABLES[table].items() if values}
     if "BILLING_VIEW_ARN" in TABLES[table]:
         settings["BILLING_VIEW_ARN"] = call.arn("billingview/primary", "billing", region="")
@@ -172,3 +175,16 @@ def _export(call: Call, given: Document) -> Document:
             settings[key] = value
     data = query | {"TableConfigurations": {table: settings}}
     return {key: value for key, value in given.items() if value is not None} | {"DataQuery": data}
+
+
+def _lets_deliver(call: Call, bucket: Any) -> bool:
+    """Whether the bucket's policy lets this service write on behalf of this account, and check that it may."""
+    context = {
+        "aws:SourceAccount": [call.account],
+        "aws:SourceArn": [call.arn("export/any", region="us-east-1")],
+        "aws:SecureTransport": ["true"],
+    }
+    wanted = {"s3:PutObject": f"{bucket.arn}/any", "s3:GetBucketPolicy": bucket.arn}
+    return bucket.policy is not None and all(
+        lets(bucket.policy, PRINCIPAL, action, resource, context) for action, resource in wanted.items()
+    )

@@ -3,11 +3,13 @@
 from typing import Any
 
 from local.aws.moto import Call, Fault, Service, paged
-from local.aws.policy import statements
+from local.aws.policy import lets
 
 logs = Service("logs", invalid="InvalidParameterException")
 
 Document = dict[str, Any]
+# What the service does with a group's key. Source: CloudWatch Logs user guide, "Encrypt log data using AWS KMS".
+USED = ("kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:GenerateDataKey", "kms:DescribeKey")
 RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 
 
@@ -130,21 +132,14 @@ def _group(call: Call, name: str) -> Any:
 def _usable(call: Call, arn: str, name: str) -> None:
     """Refuse a key that is not there, or whose own policy does not let this service use it."""
     key = call.backend("kms").keys.get(arn.rsplit("/", 1)[-1])
-    service = f"logs.{call.region}.amazonaws.com"
-    if key is None or key.key_state != "Enabled" or not _lets(key.policy, service):
-        group = call.arn(f"log-group:{name}")
+    service, group = f"logs.{call.region}.amazonaws.com", call.arn(f"log-group:{name}")
+    context = {"kms:EncryptionContext:aws:logs:arn": [group]}
+    if (
+        key is None
+        or key.key_state != "Enabled"
+        or not all(lets(key.policy, service, action, key.arn, context) for action in USED)
+    ):
         raise Fault(
             "AccessDeniedException",
             f"The specified KMS key does not exist or is not allowed to be used with Arn '{group}'",
         )
-
-
-def _lets(policy: str, service: str) -> bool:
-    for statement in statements(policy):
-        principal = statement.get("Principal") or {}
-        named = principal if isinstance(principal, str) else principal.get("Service") or principal.get("AWS")
-        if statement.get("Effect") == "Allow" and {service, "logs.amazonaws.com", "*"} & set(
-            [named] if isinstance(named, str) else named or []
-        ):
-            return True
-    return False

@@ -4,7 +4,11 @@ import json
 
 import pytest
 
+from infra import iam
+from infra.iam import Aws
+
 ACCOUNT = "123456789012"
+HERE = Aws(ACCOUNT, "us-west-2")
 TOPIC = f"arn:aws:sns:us-west-2:{ACCOUNT}:alerts"
 ALARM = {"NotificationType": "ACTUAL", "ComparisonOperator": "GREATER_THAN", "Threshold": 80.0}
 
@@ -155,6 +159,8 @@ QUERY = "SELECT identity_line_item_id, line_item_unblended_cost FROM COST_AND_US
 def export(aws, statement: str = QUERY, bucket: str = "cur", **settings: str) -> str:
     if bucket == "cur" and "cur" not in [item["Name"] for item in aws("s3").list_buckets()["Buckets"]]:
         aws("s3").create_bucket(Bucket="cur", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+        policy = iam.document(iam.tls_only(HERE, "cur"), iam.bill_delivery(HERE, "cur"))
+        aws("s3").put_bucket_policy(Bucket="cur", Policy=json.dumps(policy))
     output = {
         "OutputType": "CUSTOM",
         "Format": "PARQUET",
@@ -209,6 +215,27 @@ def test_an_export_is_made_filled_in_read_back_and_removed(aws) -> None:
 def test_a_wrong_export_is_refused(aws, given: dict, says: str) -> None:
     with aws.refused("ValidationException", says=says):
         export(aws, **given)
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        [],
+        [iam.tls_only(HERE, "cur")],
+        [iam.bill_delivery(Aws("999999999999", "us-west-2"), "cur")],
+        [iam.bill_delivery(HERE, "another")],
+        [iam.bill_delivery(HERE, "cur") | {"Action": ["s3:GetBucketPolicy"]}],
+        [iam.bill_delivery(HERE, "cur") | {"Principal": {"Service": "billingreports.amazonaws.com"}}],
+    ],
+)
+def test_an_export_into_a_bucket_that_does_not_let_billing_write_is_refused(aws, statements) -> None:
+    arn = export(aws)
+    aws("bcm-data-exports", "us-east-1").delete_export(ExportArn=arn)
+    aws("s3").delete_bucket_policy(Bucket="cur")
+    if statements:
+        aws("s3").put_bucket_policy(Bucket="cur", Policy=json.dumps(iam.document(*statements)))
+    with aws.refused("ValidationException", says="can't be written"):
+        export(aws)
 
 
 def test_quotas_start_as_in_a_new_account_and_can_be_raised(aws) -> None:

@@ -2,6 +2,11 @@
 
 import json
 
+import pytest
+
+from infra import iam
+from infra.iam import Aws
+
 POLICY = {
     "Version": "2012-10-17",
     "Statement": [
@@ -218,3 +223,46 @@ def test_a_log_group_takes_only_a_key_that_lets_the_service_in(aws) -> None:
         with aws.refused("AccessDeniedException", says="not allowed to be used"):
             logs.create_log_group(logGroupName="/x", kmsKeyId=key)
     assert logs.describe_log_groups()["logGroups"] == []
+
+
+GROUPS = "arn:aws:logs:us-west-2:123456789012:log-group:"
+CONTEXT = "kms:EncryptionContext:aws:logs:arn"
+
+
+def for_groups(pattern: str, *, region: str = "us-west-2", actions: str | list[str] = "kms:*") -> str:
+    """A key policy that lets CloudWatch Logs encrypt the groups of a pattern."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": f"logs.{region}.amazonaws.com"},
+        "Action": actions,
+        "Resource": "*",
+        "Condition": {"ArnLike": {CONTEXT: GROUPS + pattern}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+@pytest.mark.parametrize(
+    ("policy", "accepted"),
+    [
+        (for_groups("/aws/eks/ray/*"), True),
+        (for_groups("/aws/eks/other/*"), False),
+        (for_groups("/aws/eks/ray/*", region="eu-west-1"), False),
+        (for_groups("/aws/eks/ray/*", actions=["kms:Decrypt", "kms:DescribeKey"]), False),
+        (key_policy("sqs.amazonaws.com"), False),
+        (iam.data_key(Aws("123456789012", "us-west-2"), "ray", bill=False), True),
+        (iam.data_key(Aws("123456789012", "us-west-2"), "other", bill=False), False),
+        (iam.account_key(Aws("123456789012", "us-west-2")), False),
+    ],
+)
+def test_a_key_encrypts_the_log_groups_that_its_policy_names(aws, policy, accepted) -> None:
+    text = policy if isinstance(policy, str) else json.dumps(policy)
+    logs, key = aws("logs"), aws("kms").create_key(Policy=text)["KeyMetadata"]["Arn"]
+    if accepted:
+        logs.create_log_group(logGroupName="/aws/eks/ray/cluster", kmsKeyId=key)
+        assert logs.describe_log_groups()["logGroups"][0]["kmsKeyId"] == key
+        return
+    with aws.refused("AccessDeniedException", says=f"{GROUPS}/aws/eks/ray/cluster"):
+        logs.create_log_group(logGroupName="/aws/eks/ray/cluster", kmsKeyId=key)
+    logs.create_log_group(logGroupName="/aws/eks/ray/cluster")
+    with aws.refused("AccessDeniedException", says="not allowed to be used"):
+        logs.associate_kms_key(logGroupName="/aws/eks/ray/cluster", kmsKeyId=key)

@@ -1,4 +1,4 @@
-"""Budgets with their notifications, Cost Explorer's anomaly monitors and tags, and the bill's exports."""
+"""Budgets with their notifications, and Cost Explorer's anomaly monitors and tags."""
 
 from datetime import datetime
 from typing import Any

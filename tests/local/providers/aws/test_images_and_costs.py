@@ -5,7 +5,9 @@ import json
 import pulumi
 import pulumi_aws as aws
 import pytest
+from pulumi import automation
 
+from infra import iam
 from infra.iam import Aws, topic
 from infra.images import lifecycle
 
@@ -127,3 +129,89 @@ def test_registries_and_budgets_go_through_a_whole_life(account, engine):
     assert not budgets.describe_budgets(AccountId="123456789012").get("Budgets")
     assert not sns.list_topics()["Topics"]
     assert not ce.get_anomaly_monitors()["AnomalyMonitors"]
+
+
+COLUMNS = "identity_line_item_id, line_item_unblended_cost"
+
+
+def bill(columns=COLUMNS, granularity="HOURLY", team="research", billing=True):
+    here = Aws("123456789012", "us-west-2")
+
+    def run():
+        bucket = aws.s3.Bucket("bill", bucket="ray-bill")
+        let_in = [iam.bill_delivery(here, "ray-bill")] if billing else [iam.tls_only(here, "ray-bill")]
+        policy = aws.s3.BucketPolicy("bill", bucket=bucket.id, policy=json.dumps(iam.document(*let_in)))
+        settings = {
+            "TIME_GRANULARITY": granularity,
+            "INCLUDE_RESOURCES": "TRUE",
+            "INCLUDE_SPLIT_COST_ALLOCATION_DATA": "TRUE",
+            "INCLUDE_MANUAL_DISCOUNT_COMPATIBILITY": "FALSE",
+            "INCLUDE_CAPACITY_RESERVATION_DATA": "FALSE",
+            "BILLING_VIEW_ARN": "arn:aws:billing::123456789012:billingview/primary",
+        }
+        output = {
+            "format": "PARQUET",
+            "compression": "PARQUET",
+            "output_type": "CUSTOM",
+            "overwrite": "OVERWRITE_REPORT",
+        }
+        destination = {
+            "s3_bucket": bucket.bucket,
+            "s3_prefix": "bill",
+            "s3_region": "us-west-2",
+            "s3_output_configurations": [output],
+        }
+        aws.bcmdata.Export(
+            "bill",
+            export={
+                "name": "ray",
+                "data_queries": [
+                    {
+                        "query_statement": f"SELECT {columns} FROM COST_AND_USAGE_REPORT",
+                        "table_configurations": {"COST_AND_USAGE_REPORT": settings},
+                    }
+                ],
+                "destination_configurations": [{"s3_destinations": [destination]}],
+                "refresh_cadences": [{"frequency": "SYNCHRONOUS"}],
+            },
+            tags={"team": team},
+            opts=pulumi.ResourceOptions(depends_on=[policy], delete_before_replace=True),
+        )
+
+    return run
+
+
+def test_the_bills_export_goes_through_a_whole_life(account, engine):
+    exports = account("bcm-data-exports")
+    stack = engine(bill())
+    assert stack.up() == {"create": 4}
+    [arn] = [one["ExportArn"] for one in exports.list_exports()["Exports"]]
+    made = exports.get_export(ExportArn=arn)["Export"]
+    assert made["DestinationConfigurations"]["S3Destination"]["S3Bucket"] == "ray-bill"
+    assert made["DataQuery"]["TableConfigurations"]["COST_AND_USAGE_REPORT"]["TIME_GRANULARITY"] == "HOURLY"
+    assert stack.plan(refresh=True) == {}
+
+    del made["ExportArn"]
+    made["DestinationConfigurations"]["S3Destination"]["S3Prefix"] = "elsewhere"
+    exports.update_export(ExportArn=arn, Export=made)
+    assert stack.up(refresh=True)["update"] == 1
+    assert stack.plan(refresh=True) == {}
+
+    assert stack.plan(bill(columns=f"{COLUMNS}, resource_tags", team="ads")) == {"bill": "update"}
+    stack.up(bill(columns=f"{COLUMNS}, resource_tags", team="ads"))
+    assert "resource_tags" in exports.get_export(ExportArn=arn)["Export"]["DataQuery"]["QueryStatement"]
+    tags = exports.list_tags_for_resource(ResourceArn=arn)["ResourceTags"]
+    assert {tag["Key"]: tag["Value"] for tag in tags} == {"project": "trial", "team": "ads"}
+
+    assert stack.plan(bill(granularity="DAILY")) == {"bill": "replace"}
+    stack.up(bill(granularity="DAILY"))
+    assert [one["ExportArn"] for one in exports.list_exports()["Exports"]] != [arn]
+    assert stack.plan(refresh=True) == {}
+
+    stack.destroy()
+    assert not exports.list_exports()["Exports"]
+
+
+def test_an_export_into_a_closed_bucket_fails_in_billings_words(engine):
+    with pytest.raises(automation.CommandError, match="does not exist or can't be written"):
+        engine(bill(billing=False)).up()
