@@ -17,6 +17,9 @@ JOB_LABEL = "rayeks/job"
 """Cost labels, on namespaces and pods; split cost allocation activates them as tags."""
 
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+PRIORITY_LABEL = "kueue.x-k8s.io/priority-class"
+QUEUE = "jobs"
+"""The LocalQueue of each tenant's namespace, where the stack has queues."""
 DO_NOT_DISRUPT = {"karpenter.sh/do-not-disrupt": "true"}
 
 PLATFORM_TEAM = "platform"
@@ -116,6 +119,11 @@ def image(registry: str | None, *, gpu: bool, version: str = RAY_VERSION) -> str
     """The workloads' image: `<registry>/ray-on-eks/workloads:<version>-cpu|gpu`, or the local name."""
     name = f"{IMAGE_REPOSITORY}:{version}-{'gpu' if gpu else 'cpu'}"
     return f"{registry}/{name}" if registry else name
+
+
+def priority_class(priority: str) -> str:
+    """The workload priority class of a priority of the stack file."""
+    return f"ray-{priority}"
 
 
 def group(team: str, role: str) -> str:

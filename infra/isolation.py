@@ -1,7 +1,7 @@
 """NetworkPolicies: nothing passes in a tenant's namespace but what a Ray cluster needs, and little into the platform's.
 
-Pure functions. EKS enforces them in the VPC CNI. Ports are Ray's own; within the namespace Ray's processes use random ones, so pods
-of one namespace may talk to each other freely, and to no other namespace's.
+Pure functions. EKS enforces them in the VPC CNI. Ports are Ray's own; within the namespace Ray's processes use random
+ones, so pods of one namespace may talk to each other freely, and to no other namespace's.
 """
 
 from collections.abc import Mapping, Sequence

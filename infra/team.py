@@ -6,25 +6,29 @@ from collections.abc import Mapping
 import pulumi
 from pulumi import ResourceOptions
 from pulumi_aws import eks
+from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import (
     LimitRange,
     LimitRangeItemArgsDict,
     Namespace,
     ResourceQuota,
+    ResourceQuotaSpecArgsDict,
     ServiceAccount,
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.rbac.v1 import RoleBinding
 
-from infra import contract, iam_data, iam_tenant, isolation, rights
+from infra import contract, iam_data, iam_tenant, isolation, queueing, rights
 from infra.buckets import bucket_name
 from infra.cluster import Cluster
 from infra.config.data import DataSource, RdsSource
+from infra.config.queueing import Queueing
 from infra.config.tenants import Tenant
 from infra.iam import Aws
 from infra.identity import PodRole
 from infra.network import Network
+from infra.queues import Queues
 from infra.storage import Storage
 from infra.volumes import Volumes
 
@@ -43,6 +47,7 @@ class Team(pulumi.ComponentResource):
         storage: Storage,
         data_sources: Mapping[str, DataSource],
         aws: Aws,
+        queues: Queues | None,
         after: list[pulumi.Resource],
         opts: ResourceOptions,
     ) -> None:
@@ -55,8 +60,26 @@ class Team(pulumi.ComponentResource):
         )
         self._inside = ResourceOptions(parent=namespace, provider=cluster.kubernetes)
         ResourceQuota(
-            self._namespace, metadata=self._metadata("team"), spec={"hard": quota(settings)}, opts=self._inside
+            self._namespace,
+            metadata=self._metadata("team"),
+            spec={"hard": quota(settings, queues.settings if queues else None)},
+            opts=self._inside,
         )
+        ResourceQuota(
+            f"{self._namespace}-critical",
+            metadata=self._metadata("no-critical-pods"),
+            spec=no_critical_pods(),
+            opts=self._inside,
+        )
+        if queues:
+            CustomResource(
+                self._namespace,
+                api_version=queueing.API,
+                kind="LocalQueue",
+                metadata=self._metadata(contract.QUEUE),
+                spec={"clusterQueue": self._namespace},
+                opts=self._inside,
+            )
         LimitRange(self._namespace, metadata=self._metadata("defaults"), spec={"limits": limits()}, opts=self._inside)
         reads = {source: data_sources[source] for source in settings.reads}
         ports = {source: found.port for source, found in reads.items() if isinstance(found, RdsSource)}
@@ -127,16 +150,28 @@ def labels(team: str, settings: Tenant) -> dict[str, str]:
     }
 
 
-def quota(settings: Tenant) -> dict[str, str]:
-    """The hard limits of the namespace's ResourceQuota."""
+def quota(settings: Tenant, queues: Queueing | None) -> dict[str, str]:
+    """The hard limits of the namespace's ResourceQuota: with queues, what the team has and what it may borrow."""
     wanted = settings.quota
+    most = {name: queueing.ceiling(amount, queues) for name, amount in queueing.promised(wanted).items()}
     return {
-        "requests.cpu": str(wanted.cpu),
-        "requests.memory": wanted.memory,
-        f"requests.{contract.GPU_RESOURCE}": str(wanted.gpus),
+        "requests.cpu": str(most["cpu"]),
+        "requests.memory": f"{most['memory']}Gi" if queues else wanted.memory,
+        f"requests.{contract.GPU_RESOURCE}": str(most[contract.GPU_RESOURCE]),
         "requests.storage": wanted.storage,
         "pods": str(wanted.pods),
         "count/rayclusters.ray.io": str(wanted.clusters),
+    }
+
+
+def no_critical_pods() -> ResourceQuotaSpecArgsDict:
+    """No pod of a team may push the platform's own from a node."""
+    critical = ["system-cluster-critical", "system-node-critical"]
+    return {
+        "hard": {"pods": "0"},
+        "scope_selector": {
+            "match_expressions": [{"scope_name": "PriorityClass", "operator": "In", "values": critical}]
+        },
     }
 
 

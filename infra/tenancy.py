@@ -15,6 +15,7 @@ from infra.config.data import DataSource, RdsSource
 from infra.config.tenants import Tenant
 from infra.iam import Aws
 from infra.network import Network
+from infra.queues import Queues
 from infra.ray import KubeRay
 from infra.storage import Storage
 from infra.team import Team
@@ -36,6 +37,7 @@ class Tenants(pulumi.ComponentResource):
         storage: Storage,
         pools: Pools,
         kuberay: KubeRay,
+        queues: Queues | None,
         node_groups: NodeGroups,
         data_sources: Mapping[str, DataSource],
         aws: Aws,
@@ -60,7 +62,8 @@ class Tenants(pulumi.ComponentResource):
                 storage=storage,
                 data_sources=data_sources,
                 aws=aws,
-                after=[pools, kuberay, node_groups.dns],
+                queues=queues,
+                after=[pools, kuberay, node_groups.dns, *([queues] if queues else [])],
                 opts=ResourceOptions(parent=self),
             )
         for source, database in data_sources.items():

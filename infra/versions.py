@@ -36,6 +36,7 @@ ADDONS: dict[str, dict[str, str]] = {
 
 KARPENTER = "1.14.1"
 KUBERAY = KUBERAY_VERSION
+KUEUE = "0.16.1"
 
 AL2023_AMI = "v20260610"
 """The AL2023 release of Karpenter's nodes, as in the AMI alias `al2023@v20260610`."""

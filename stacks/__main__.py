@@ -12,6 +12,7 @@ from infra.keys import DataKey
 from infra.launches import launches
 from infra.network import Network
 from infra.placement import Placement
+from infra.queues import Queues
 from infra.ray import KubeRay
 from infra.storage import Storage
 from infra.tenancy import Tenants
@@ -25,13 +26,7 @@ storage = Storage(name, platform.storage, network=network, key=key, aws=aws)
 cluster = Cluster(name, platform.cluster, network=network, nodes=platform.nodes, key=key, aws=aws)
 placement = Placement(name, platform.placement_groups, reservations=platform.reservations)
 node_groups = NodeGroups(
-    name,
-    platform.node_groups,
-    cluster=cluster,
-    network=network,
-    placement=placement,
-    tags=platform.tags,
-    aws=aws,
+    name, platform.node_groups, cluster=cluster, network=network, placement=placement, tags=platform.tags, aws=aws
 )
 Addons(name, cluster=cluster, node_groups=node_groups, storage=storage, aws=aws)
 karpenter = Karpenter(name, cluster=cluster, node_groups=node_groups, aws=aws)
@@ -45,6 +40,9 @@ pools = Pools(
     tags=platform.tags,
 )
 kuberay = KubeRay(name, platform.ray, cluster=cluster, node_groups=node_groups)
+queues = None
+if platform.queues:
+    queues = Queues(name, platform, platform.queues, cluster=cluster, node_groups=node_groups, after=[pools, kuberay])
 tenants = Tenants(
     name,
     platform.tenants,
@@ -53,6 +51,7 @@ tenants = Tenants(
     storage=storage,
     pools=pools,
     kuberay=kuberay,
+    queues=queues,
     node_groups=node_groups,
     data_sources=platform.data_sources,
     aws=aws,

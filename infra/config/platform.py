@@ -16,6 +16,7 @@ from infra.config.network import AnyNetwork
 from infra.config.node_groups import NodeGroup, PlacementGroup, Reservation
 from infra.config.policies import Policies
 from infra.config.pools import Pool
+from infra.config.queueing import Queueing
 from infra.config.rules import RULES, Problem
 from infra.config.storage import Storage
 from infra.config.tenants import Ray, Samples, TeamName, Tenant
@@ -44,6 +45,7 @@ class Platform(Slice):
     storage: Storage
     ray: Ray = Ray()
     tenants: dict[TeamName, Tenant] = {}
+    queues: Queueing | None = None
     samples: Samples = Samples()
     data_sources: dict[Name, DataSource] = {}
     cost: Cost | None = None

@@ -38,6 +38,8 @@ class Tenant(Slice):
 
     cost_center: str = Field(min_length=1)
     quota: Quota = Quota()
+    share: Annotated[float, Field(ge=0, le=1000)] = 1
+    """Its weight where teams compete for what others leave idle; 0 lends without borrowing."""
     people: People = People()
     scratch: bool = False
     """Whether the team's pods may mount the scratch file system, which its tenants share."""

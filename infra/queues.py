@@ -1,0 +1,87 @@
+"""Kueue: the queues of all tenants, what they share, and whose job goes first."""
+
+import pulumi
+from pulumi import ResourceOptions
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.helm.v3 import Release
+
+from infra import contract, queueing, versions
+from infra.capacity import NodeGroups
+from infra.cluster import Cluster
+from infra.config import Platform
+from infra.config.queueing import Queueing
+from infra.namespaces import platform_namespace
+
+NAMESPACE = "kueue-system"
+CHART = "oci://registry.k8s.io/kueue/charts/kueue"
+
+
+class Queues(pulumi.ComponentResource):
+    """Kueue with a ClusterQueue a tenant. Kueue goes last, for it alone lets its queues be deleted."""
+
+    settings: Queueing
+
+    def __init__(
+        self,
+        name: str,
+        platform: Platform,
+        settings: Queueing,
+        *,
+        cluster: Cluster,
+        node_groups: NodeGroups,
+        after: list[pulumi.Resource],
+    ) -> None:
+        """`after` must be there before the first job is admitted."""
+        super().__init__("rayeks:infra:Queues", name)
+        self.settings, self._cluster = settings, cluster
+        namespace = platform_namespace(NAMESPACE, cluster=cluster, parent=self)
+        kueue = Release(
+            "kueue",
+            name="kueue",
+            chart=CHART,
+            version=versions.KUEUE,
+            namespace=NAMESPACE,
+            timeout=600,
+            values=queueing.chart_values(settings),
+            opts=ResourceOptions(
+                parent=self,
+                provider=cluster.kubernetes,
+                depends_on=[namespace, *node_groups.running, *after],
+            ),
+        )
+        self._after: list[pulumi.Resource] = [kueue]
+        for priority, value in settings.priorities.items():
+            self._priority(contract.priority_class(priority), value)
+        tenants, found = platform.tenants, queueing.flavours(platform.pools)
+        flavours = [self._object(flavour.pool.name, "ResourceFlavor", flavour.spec()) for flavour in found]
+        self._after = [kueue, *flavours]
+        self._after.append(self._object(settings.cohort, "Cohort", queueing.cohort(tenants, found, settings)))
+        for team in tenants:
+            spec = queueing.cluster_queue(team, tenants, found, settings)
+            self._object(contract.namespace(team), "ClusterQueue", spec)
+        self.register_outputs({})
+
+    def _priority(self, name: str, value: int) -> None:
+        # The pods themselves are all alike to the scheduler: what gives way is a whole job, in the queue.
+        pulumi.CustomResource(
+            f"kubernetes:{queueing.API}:WorkloadPriorityClass",
+            name,
+            {
+                "apiVersion": queueing.API,
+                "kind": "WorkloadPriorityClass",
+                "metadata": {"name": name},
+                "value": value,
+                "description": f"Jobs that carry the label {contract.PRIORITY_LABEL}: {name}",
+            },
+            opts=ResourceOptions(parent=self, provider=self._cluster.kubernetes, depends_on=self._after),
+        )
+
+    def _object(self, name: str, kind: str, spec: queueing.Object) -> CustomResource:
+        return CustomResource(
+            name,
+            api_version=queueing.API,
+            kind=kind,
+            metadata={"name": name},
+            spec=spec,
+            opts=ResourceOptions(parent=self, provider=self._cluster.kubernetes, depends_on=self._after),
+        )
