@@ -10,7 +10,6 @@ from rich.console import Console
 
 from infra.config import Platform
 from local import services
-from local.controllers import KARPENTER_AWS
 from local.home import home, root
 from local.providers.kubernetes.client import ApiError
 from rayeks.engine import controllers
@@ -19,13 +18,12 @@ from rayeks.engine.up import Outcome
 from rayeks.engine.up import up as provision
 from rayeks.plan import plan
 from rayeks.preflight.stack import platform as configured
-from rayeks.proof import launches, rest
+from rayeks.proof import classes, launches, rest
 from rayeks.proof.cluster import Cluster, refused
 from rayeks.proof.model import Placement, Pod, Proof, placement
 
 Say = Callable[[str], None]
 POLL_S = 1.0
-CLASSES_S = 120.0
 PLACED_S = 240.0
 DRAINED_S = 180.0
 
@@ -45,7 +43,7 @@ def prove(console: Console) -> Proof:
     platform = configured(plan("local", root=root()))
     outcome = provision(console)
     with exclusive(home() / "lock", "rayeks prove"), controlled(outcome, platform, say) as cluster:
-        classes, faults = _ready_classes(cluster, say)
+        found, faults = classes.ready(cluster, say)
         placements: list[Placement] = []
         drained = None
         if not faults:
@@ -53,7 +51,7 @@ def prove(console: Console) -> Proof:
         memory = {each.name: _memory(each) for each in services.recorded() if each.alive}
     return Proof(
         stack="local",
-        classes=classes,
+        classes=found,
         placements=tuple(placements),
         drained_s=drained,
         seconds=time.monotonic() - began,
@@ -74,35 +72,6 @@ def controlled(outcome: Outcome, platform: Platform, say: Say) -> Generator[Clus
         rest.clear(cluster, say)
     finally:
         controllers.stop(say)
-
-
-def _ready_classes(cluster: Cluster, say: Say) -> tuple[dict[str, float], list[str]]:
-    """Seconds until each EC2NodeClass was Ready, and what keeps the others from it.
-
-    Anything but Ready=True is a fault: what Karpenter could not find out stays `Unknown`, with the reason in its log.
-    """
-    say("waiting for every EC2NodeClass to be Ready, with the rights of Karpenter's role")
-    began = time.monotonic()
-    ready: dict[str, float] = {}
-    while True:
-        found = cluster.conditions("karpenter.k8s.aws/v1", "ec2nodeclasses")
-        for name, conditions in found.items():
-            if conditions.get("Ready", {}).get("status") == "True":
-                ready.setdefault(name, time.monotonic() - began)
-        if len(ready) == len(found) or time.monotonic() - began > CLASSES_S:
-            break
-        time.sleep(POLL_S)
-    return ready, [_unready(name, conditions) for name, conditions in found.items() if name not in ready]
-
-
-def _unready(name: str, conditions: Mapping[str, Mapping[str, str]]) -> str:
-    causes = [
-        f"{kind}={each['status']} {each.get('reason', '')}: {each.get('message', '')}".strip(": ")
-        for kind, each in conditions.items()
-        if each["status"] != "True" and kind != "Ready"
-    ]
-    words = "; ".join(causes) or f"Karpenter says nothing of it: {services.log_path(KARPENTER_AWS)}"
-    return f"EC2NodeClass {name} is not Ready: {words}"
 
 
 def _placed(
