@@ -1,4 +1,4 @@
-"""What a stack is excused from, by whom and until when, and what it may cost at rest."""
+"""What a stack is excused from, by whom and until when, and what a month of it may cost."""
 
 from datetime import date
 from typing import Annotated
@@ -27,5 +27,6 @@ class Policies(Slice):
     """How this stack stands to the policies of infra/policies."""
 
     monthly_ceiling_usd: Usd | None = None
-    """The most that the stack may cost a month at rest: what is paid for when nobody works."""
+    """The most that a month may cost: the total of the bill in `rayeks plan`. An engine does not know the bill, and
+    demands only that there is a ceiling."""
     exceptions: tuple[PolicyException, ...] = ()
