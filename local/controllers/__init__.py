@@ -50,13 +50,13 @@ class Cloud:
         return KARPENTER if self.instance_types is not None else KARPENTER_AWS
 
 
-def start(wanted: Collection[str], *, cloud: Cloud, progress: Progress = print) -> None:
-    """Have the scheduler, KWOK, Karpenter and those of `wanted` (KUBERAY, KUEUE) running and ready.
+def start(*, cloud: Cloud, kueue: Mapping[str, Any] | None = None, progress: Progress = print) -> None:
+    """Have the scheduler, KWOK, Karpenter, KubeRay and, given its configuration, Kueue running and ready.
 
     The local Kubernetes must be up, with the CRDs that they ask for. What runs already with the same settings is
     kept. UserError when a tool can't be built, a port is taken or a controller ends by itself.
     """
-    names = [SCHEDULER, KWOK, cloud.karpenter, *wanted]
+    names = [SCHEDULER, KWOK, cloud.karpenter, KUBERAY] + [KUEUE] * (kueue is not None)
     found = toolchain.tools(names, progress=progress)
     cluster = kubernetes.start(nodes=True, progress=progress)
     ports = {name: claim_port(name, movable=True) for name in names}
@@ -68,13 +68,11 @@ def start(wanted: Collection[str], *, cloud: Cloud, progress: Progress = print) 
         programs.scheduler(found[SCHEDULER], ports, kubernetes.certificates(), kubernetes.kubeconfig("scheduler")),
         programs.kwok(found[KWOK], ports, cluster.kubeconfig, stages.write_config(folder / "kwok.yaml")),
         _karpenter(found[cloud.karpenter], ports, cluster.kubeconfig, cloud, folder),
+        programs.kuberay(found[KUBERAY], ports, _acting(KUBERAY)),
     ]
-    if KUBERAY in wanted:
-        acting = kubernetes.kubeconfig("admin", acting_as=rights.IDENTITIES[KUBERAY].user)
-        chosen.append(programs.kuberay(found[KUBERAY], ports, acting))
-    if KUEUE in wanted:
-        acting = kubernetes.kubeconfig("admin", acting_as=rights.IDENTITIES[KUEUE].user)
-        config = webhooks.prepare(folder / "kueue", ports)
+    if kueue is not None:
+        acting = _acting(KUEUE)
+        config = webhooks.prepare(folder / "kueue", ports, kueue)
         chosen.append(programs.kueue(found[KUEUE], ports, acting, config))
         _point_at_kueue(_api(cluster.kubeconfig), folder / "kueue", ports)
     services.start_all(chosen, progress=progress)
@@ -102,6 +100,11 @@ def stop(*, progress: Progress = print) -> list[str]:
 def running() -> list[str]:
     """The controllers that run, by name."""
     return [name for name in ALL if services.running(name)]
+
+
+def _acting(name: str) -> Path:
+    """A kubeconfig with the rights of the controller's own service account."""
+    return kubernetes.kubeconfig("admin", acting_as=rights.IDENTITIES[name].user)
 
 
 def _karpenter(program: Path, ports: Mapping[str, int], kubeconfig: Path, cloud: Cloud, folder: Path) -> Service:

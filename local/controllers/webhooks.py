@@ -32,15 +32,11 @@ MANIFESTS = "config/components/webhook/manifests.yaml"
 CONVERTED = ("localqueues", "clusterqueues", "workloads", "cohorts", "multikueueclusters")
 """The CRDs of which Kueue converts old versions; its certificate keeper insists on finding the webhook in each."""
 
-FRAMEWORKS = ("batch/job", "ray.io/rayjob", "ray.io/raycluster", "ray.io/rayservice")
 
-
-def settings(ports: Mapping[str, int], certificates: Path, own: Object | None = None) -> Object:
+def settings(ports: Mapping[str, int], certificates: Path, own: Mapping[str, Any]) -> Object:
     """Kueue's configuration: `own`, as the platform gives it to the chart, moved to loopback."""
-    moved = copy.deepcopy(own or {"integrations": {"frameworks": list(FRAMEWORKS[:3])}})
+    moved = copy.deepcopy(dict(own))
     return moved | {
-        "apiVersion": "config.kueue.x-k8s.io/v1beta2",
-        "kind": "Configuration",
         "namespace": NAMESPACE,
         "health": {"healthProbeBindAddress": f"127.0.0.1:{ports[KUEUE]}"},
         "metrics": {"bindAddress": "0"},
@@ -53,7 +49,7 @@ def settings(ports: Mapping[str, int], certificates: Path, own: Object | None = 
     }
 
 
-def prepare(folder: Path, ports: Mapping[str, int], own: Object | None = None) -> Path:
+def prepare(folder: Path, ports: Mapping[str, int], own: Mapping[str, Any]) -> Path:
     """Write the certificates and the configuration file below `folder`; returns the configuration file."""
     certificates = folder / "certificates"
     if not (certificates / "ca.crt").exists():

@@ -2,35 +2,50 @@
 
 import json
 import urllib.request
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 
+from infra import queueing
+from infra.config import Platform
 from local import aws, controllers
-from local.controllers import KUBERAY, KUEUE, Cloud
+from local.controllers import Cloud
 from local.files import write_json
 from local.home import home
 from rayeks.engine.api import Api
 from rayeks.engine.servers import Servers
 
 Say = Callable[[str], None]
-TERMINATION = "karpenter.k8s.aws/termination"
-CLASSES = "/apis/karpenter.k8s.aws/v1/ec2nodeclasses"
-KUEUE_CRD = "clusterqueues.kueue.x-k8s.io"
+CRD = "ec2nodeclasses.karpenter.k8s.aws"
 
 
-def start(servers: Servers, cluster: str, say: Say) -> list[str]:
+@dataclass(frozen=True)
+class Told:
+    """What the controllers are told of a stack: the cluster's name, and Kueue's configuration where it has queues."""
+
+    cluster: str
+    kueue: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, platform: Platform) -> "Told":
+        """What a stack's configuration says of it."""
+        queues = platform.queues
+        return cls(platform.name, queueing.configuration(queues) if queues else None)
+
+
+def start(servers: Servers, told: Told, say: Say) -> list[str]:
     """Have the scheduler, KWOK, Karpenter, KubeRay and, where the stack has queues, Kueue running; returns them.
 
     Karpenter asks the local AWS as the holder of the role that the stack made for it, and the local AWS asks for its
     rights from here on. UserError when one cannot be built or does not come up.
     """
-    write_json(_record(), {"cluster": cluster})
-    wanted = [KUBERAY] + [KUEUE] * (KUEUE_CRD in _crds(servers.api))
+    write_json(_record(), asdict(told))
     _enforce(servers.aws.endpoint, True)
-    controllers.start(wanted, cloud=cloud(servers, cluster), progress=say)
+    controllers.start(cloud=cloud(servers, told.cluster), kueue=told.kueue, progress=say)
     return controllers.running()
 
 
@@ -43,20 +58,21 @@ def stop(say: Say) -> list[str]:
 
 @contextmanager
 def for_teardown(servers: Servers, say: Say) -> Generator[None]:
-    """Have Karpenter there while the stack is destroyed, if it ever was: it alone lets its nodes and classes go.
+    """Have the controllers there while the stack is destroyed, if they ever were: they alone let go of what they hold.
 
-    It drains nodes and deletes the instance profiles that it made, and an EC2NodeClass keeps its finalizer until then.
+    Karpenter drains nodes and deletes the instance profiles that it made; EC2NodeClasses and queues keep a finalizer
+    until their controller takes it off.
     """
-    if not _held(servers.api):
+    if not _record().exists() or not _known(servers.api):
         yield
-        stop(say)
         return
-    say("Karpenter was here: it runs until its nodes and classes are gone")
-    start(servers, json.loads(_record().read_text())["cluster"], say)
+    say("the controllers were here: they run until what they hold is gone")
+    start(servers, Told(**json.loads(_record().read_text())), say)
     try:
         yield
     finally:
         stop(say)
+    _record().unlink()
 
 
 def cloud(servers: Servers, cluster: str) -> Cloud:
@@ -81,16 +97,10 @@ def cloud(servers: Servers, cluster: str) -> Cloud:
     )
 
 
-def _held(api: Api) -> bool:
-    """Whether Karpenter has something to let go of."""
-    if "ec2nodeclasses.karpenter.k8s.aws" not in _crds(api):
-        return False
-    return any(TERMINATION in item["metadata"].get("finalizers", ()) for item in api.get(CLASSES)["items"])
-
-
-def _crds(api: Api) -> set[str]:
+def _known(api: Api) -> bool:
+    """Whether the API server still knows Karpenter's objects; one that began anew does not."""
     path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    return {item["metadata"]["name"] for item in api.get(path)["items"]}
+    return any(item["metadata"]["name"] == CRD for item in api.get(path)["items"])
 
 
 def _enforce(endpoint: str, on: bool) -> None:

@@ -10,9 +10,10 @@ from pulumi.runtime.config import set_all_config
 from pulumi.runtime.settings import Settings, configure
 from rich.console import Console
 
-from infra.config import load
+from infra.config import Platform, load
 from local.home import root
 from rayeks.engine import controllers
+from rayeks.engine.controllers import Told
 from rayeks.engine.ledger import Ledger
 from rayeks.engine.servers import Servers
 from rayeks.engine.session import session
@@ -37,7 +38,7 @@ def up(console: Console, *, refresh: bool = False, with_controllers: bool = Fals
     `refresh` reads everything from the servers first; a run that finds a server begun anew, or operations that a
     killed engine left in flight, does so by itself.
     """
-    contextvars.copy_context().run(_check_settings)
+    platform = contextvars.copy_context().run(_checked_settings)
     with session(console, "rayeks up local") as run:
         progress, result = run.run(
             "up",
@@ -52,17 +53,17 @@ def up(console: Console, *, refresh: bool = False, with_controllers: bool = Fals
         )
         outputs = {key: output.value for key, output in result.outputs.items()}
         if with_controllers:
-            names = controllers.start(run.servers, outputs["cluster"], run.say)
+            names = controllers.start(run.servers, Told.of(platform), run.say)
             run.say(f"running beside it, on simulated nodes: {', '.join(names)}")
         return Outcome(progress.ledger, outputs, run.servers)
 
 
-def _check_settings() -> None:
-    """Report the stack file's mistakes before anything is started."""
+def _checked_settings() -> Platform:
+    """What the stack file says; its mistakes are reported before anything is started."""
     file = stackfile.read(LOCAL, root())
     configure(Settings(project=file.project, stack=file.stack))
     set_all_config(dict(file.config), list(file.secret_keys))
     try:
-        load()
+        return load()
     except RunError as error:
         raise UserError(str(error)) from error

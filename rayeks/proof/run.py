@@ -13,6 +13,7 @@ from local import services
 from local.home import home, root
 from local.providers.kubernetes.client import ApiError
 from rayeks.engine import controllers
+from rayeks.engine.controllers import Told
 from rayeks.engine.lock import exclusive
 from rayeks.engine.up import Outcome
 from rayeks.engine.up import up as provision
@@ -67,7 +68,7 @@ def controlled(outcome: Outcome, platform: Platform, say: Say) -> Generator[Clus
     cluster = Cluster(running.kubernetes.kubeconfig, platform.region)
     rest.clear(cluster, say)
     try:
-        controllers.start(running, platform.name, say)
+        controllers.start(running, Told.of(platform), say)
         yield cluster
         rest.clear(cluster, say)
     finally:

@@ -14,6 +14,7 @@ from local.controllers.catalogue import OVERHEAD, catalogue, usd
 from local.controllers.programs import KUEUE
 
 ZONES = ("us-west-2a", "us-west-2b")
+OWN = {"apiVersion": "config.kueue.x-k8s.io/v1beta2", "kind": "Configuration"}
 PORTS = {KUEUE: 21_001, "kueue-webhooks": 21_002}
 
 
@@ -59,7 +60,7 @@ def test_the_stages_of_the_pinned_kwok_are_all_there(tmp_path: Path):
 
 
 def test_kueue_listens_on_loopback_alone(tmp_path: Path):
-    config = yaml.safe_load(webhooks.prepare(tmp_path, PORTS).read_text())
+    config = yaml.safe_load(webhooks.prepare(tmp_path, PORTS, OWN).read_text())
     assert config["webhook"]["host"] == "127.0.0.1" and config["health"]["healthProbeBindAddress"] == "127.0.0.1:21001"
     assert config["featureGates"]["VisibilityOnDemand"] is False
 
@@ -72,7 +73,7 @@ def test_the_platform_s_own_settings_of_kueue_are_kept(tmp_path: Path):
 
 
 def test_the_api_server_can_trust_kueue_s_certificate(tmp_path: Path):
-    webhooks.prepare(tmp_path, PORTS)
+    webhooks.prepare(tmp_path, PORTS, OWN)
     folder = tmp_path / "certificates"
     authority, server = (
         x509.load_pem_x509_certificate((folder / f"{each}.crt").read_bytes()) for each in ("ca", "tls")
@@ -82,14 +83,14 @@ def test_the_api_server_can_trust_kueue_s_certificate(tmp_path: Path):
 
 
 def test_certificates_are_made_once(tmp_path: Path):
-    webhooks.prepare(tmp_path, PORTS)
+    webhooks.prepare(tmp_path, PORTS, OWN)
     before = (tmp_path / "certificates" / "tls.crt").read_bytes()
-    webhooks.prepare(tmp_path, PORTS)
+    webhooks.prepare(tmp_path, PORTS, OWN)
     assert (tmp_path / "certificates" / "tls.crt").read_bytes() == before
 
 
 def test_webhooks_that_nobody_would_answer_are_left_out(tmp_path: Path):
-    webhooks.prepare(tmp_path, PORTS)
+    webhooks.prepare(tmp_path, PORTS, OWN)
     made = [each for each in webhooks.objects(tmp_path, PORTS) if each["kind"].endswith("WebhookConfiguration")]
     names = {webhook["name"] for each in made for webhook in each["webhooks"]}
     assert {"mrayjob.kb.io", "vrayjob.kb.io", "mclusterqueue.kb.io"} <= names

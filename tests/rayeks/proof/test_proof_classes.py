@@ -28,7 +28,8 @@ def write(log: Path, *entries: object) -> Path:
 
 def test_the_condition_that_failed_is_named_and_not_those_that_follow_from_it(tmp_path: Path):
     assert unready("ray-cpu", NOT_FOUND, tmp_path / "none") == (
-        "EC2NodeClass ray-cpu is not Ready: SubnetsReady=False, SubnetsNotFound: SubnetSelector did not match any Subnets"
+        "EC2NodeClass ray-cpu is not Ready: "
+        "SubnetsReady=False, SubnetsNotFound: SubnetSelector did not match any Subnets"
     )
 
 
