@@ -16,7 +16,9 @@ TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 NAMESPACE = "kubernetes:core/v1:Namespace"
 STACK = "pulumi:pulumi:Stack"
 
-SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease", "kuberay", "kueue-system", "monitoring"})
+SYSTEM = frozenset(
+    {"kube-system", "kube-public", "kube-node-lease", "kuberay", "kueue-system", "monitoring", "node-agents"}
+)
 """Namespaces of the platform's own controllers, which need what no tenant may have."""
 
 
