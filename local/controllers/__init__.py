@@ -92,7 +92,9 @@ def stop(*, progress: Progress = print) -> list[str]:
         if KUEUE in ended:
             _point_away_from_kueue(api)
         for item in (each for name in ended for each in rights.objects(name)):
-            api.delete(api.kind(item["apiVersion"], item["kind"]), None, item["metadata"]["name"], "Background")
+            metadata = item["metadata"]
+            kind = api.kind(item["apiVersion"], item["kind"])
+            api.delete(kind, metadata.get("namespace"), metadata["name"], "Background")
         kubernetes.start(progress=progress)
     return ended
 

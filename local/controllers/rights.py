@@ -15,13 +15,13 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True)
 class Identity:
-    """A controller's service account, and the pinned module's file with its ClusterRole."""
+    """A controller's service account, and the pinned module's files with its roles."""
 
     namespace: str
     account: str
     family: str
     module: str
-    role: str
+    roles: tuple[str, ...]
 
     @property
     def user(self) -> str:
@@ -35,30 +35,41 @@ IDENTITIES = {
         "kuberay-operator",
         "kuberay",
         "github.com/ray-project/kuberay/ray-operator",
-        "config/rbac/role.yaml",
+        ("config/rbac/role.yaml",),
     ),
     KUEUE: Identity(
-        "kueue-system", "kueue-controller-manager", "kueue", "sigs.k8s.io/kueue", "config/components/rbac/role.yaml"
+        "kueue-system",
+        "kueue-controller-manager",
+        "kueue",
+        "sigs.k8s.io/kueue",
+        ("config/components/rbac/role.yaml", "config/components/rbac/manager_secrets_role.yaml"),
     ),
 }
 """Karpenter's roles are templates of its chart, which nothing here renders: it acts as the administrator."""
 
 
 def objects(name: str) -> list[Object]:
-    """The ClusterRole and ClusterRoleBinding of a controller; none for one that acts as the administrator."""
+    """The roles of a controller and their bindings; none for one that acts as the administrator."""
     identity = IDENTITIES.get(name)
     if identity is None:
         return []
-    file: Path = golang.module_folder(FAMILIES / identity.family, identity.module) / identity.role
-    role = next(each for each in yaml.safe_load_all(file.read_text()) if each and each["kind"] == "ClusterRole")
-    own = f"rayeks-local-{name}"
+    folder: Path = golang.module_folder(FAMILIES / identity.family, identity.module)
+    files = [yaml.safe_load_all((folder / role).read_text()) for role in identity.roles]
+    roles = [each for file in files for each in file if each]
+    return [item for role in roles for item in _granted(role, f"rayeks-local-{name}", identity)]
+
+
+def _granted(role: Object, name: str, identity: Identity) -> list[Object]:
+    """A role under a name of ours, and its binding; a Role holds in the controller's own namespace."""
+    kind, version = role["kind"], role["apiVersion"]
+    metadata = {"name": name} | ({"namespace": identity.namespace} if kind == "Role" else {})
     return [
-        {"apiVersion": role["apiVersion"], "kind": "ClusterRole", "metadata": {"name": own}, "rules": role["rules"]},
+        {"apiVersion": version, "kind": kind, "metadata": metadata, "rules": role["rules"]},
         {
-            "apiVersion": role["apiVersion"],
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": own},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": own},
+            "apiVersion": version,
+            "kind": f"{kind}Binding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name},
             "subjects": [{"kind": "ServiceAccount", "name": identity.account, "namespace": identity.namespace}],
         },
     ]
