@@ -131,6 +131,11 @@ def group(team: str, role: str) -> str:
     return f"rayeks:{team}:{role}"
 
 
+def service_url(name: str, namespace: str) -> str:
+    """Where a RayService answers inside the cluster: KubeRay's Service in front of the workers' proxies."""
+    return f"http://{name}-serve-svc.{namespace}.svc.cluster.local:8000"
+
+
 def storage_uri(bucket: str, namespace: str, purpose: str) -> str:
     """`s3://<bucket>/<namespace>/<purpose>`: a tenant's role reaches its own prefix alone."""
     return f"s3://{bucket}/{namespace}/{purpose}"

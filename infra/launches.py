@@ -1,47 +1,61 @@
-"""The samples of a stack as outputs: each one's manifest as applied, and the command that launches it."""
+"""The samples of a stack as outputs, and those among them that the stack runs by itself."""
 
 from typing import Any
 
-from infra import contract
+import pulumi
+from pulumi import ResourceOptions
+from pulumi_kubernetes.apiextensions import CustomResource
+
+from infra import contract, queueing, samples
 from infra.buckets import bucket_name
+from infra.cluster import Cluster
 from infra.config import Platform
-from infra.config.tenants import TrainSample
 from infra.images import registry
-from workloads import manifests
-from workloads.train import spec as train
+from infra.samples import Names
+from infra.tenancy import Tenants
+from workloads.spec import Service
 
 Launch = dict[str, Any]
 
 
+class Deployed(pulumi.ComponentResource):
+    """The samples that the stack file says to deploy. They wait for tenants, and so are gone before pools go."""
+
+    def __init__(self, name: str, platform: Platform, *, cluster: Cluster, tenants: Tenants) -> None:
+        super().__init__("rayeks:infra:Deployed", name)
+        for sample, launch in launches(platform).items():
+            if launch["deployed"]:
+                manifest = launch["manifest"]
+                CustomResource(
+                    sample,
+                    api_version=manifest["apiVersion"],
+                    kind=manifest["kind"],
+                    metadata=manifest["metadata"],
+                    spec=manifest["spec"],
+                    opts=ResourceOptions(parent=self, provider=cluster.kubernetes, depends_on=[tenants]),
+                )
+        self.register_outputs({})
+
+
 def launches(platform: Platform) -> dict[str, Launch]:
-    """Sample name → `manifest` (the object as applied) and `launch` (the command)."""
-    found = {}
-    if platform.samples.train:
-        found["train"] = _train(platform, platform.samples.train)
+    """Sample name → `manifest` (the object as applied), `launch` (the command), `deployed`; a service has a `url`."""
+    found: dict[str, Launch] = {}
+    for name, spec in samples.specs(platform.samples, names(platform)).items():
+        manifest = samples.manifest(queueing.queued(spec) if platform.queues else spec)
+        found[name] = {
+            "manifest": manifest,
+            "launch": f"rayeks launch {name} --stack {platform.environment}",
+            "deployed": getattr(getattr(platform.samples, name), "deploy", False),
+        }
+        if isinstance(spec, Service):
+            found[name]["url"] = contract.service_url(spec.name, spec.owner.namespace)
     return found
 
 
-def _train(platform: Platform, sample: TrainSample) -> Launch:
-    namespace = contract.namespace(sample.tenant)
-    bucket = bucket_name(platform.name, sample.bucket, platform.aws)
-    gpu = contract.POOLS[sample.pool].gpu
-    job = train.job(
-        namespace=namespace,
-        bucket_uri=contract.storage_uri(bucket, namespace, "train"),
-        image=_image(platform, gpu=gpu),
-        team=sample.tenant,
-        gpu=gpu,
-        workers=sample.workers,
-        pool=sample.pool,
-    )
-    return {"manifest": manifests.ray_job(job), "launch": _command("train", platform)}
-
-
-def _image(platform: Platform, *, gpu: bool) -> str:
-    """The workloads' image in the stack's own registry; without one, the name that it has on a laptop."""
+def names(platform: Platform) -> Names:
+    """What this stack calls its buckets and images. Without a registry, images have the name of a laptop's."""
     own = f"{registry(platform.aws)}/{platform.name}" if platform.storage.images else None
-    return contract.image(own, gpu=gpu)
-
-
-def _command(sample: str, platform: Platform) -> str:
-    return f"rayeks launch {sample} --stack {platform.environment}"
+    return Names(
+        bucket=lambda purpose: bucket_name(platform.name, purpose, platform.aws),
+        image=lambda gpu: contract.image(own, gpu=gpu),
+    )

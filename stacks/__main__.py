@@ -9,7 +9,7 @@ from infra.cluster import Cluster
 from infra.config import load
 from infra.cost import Cost
 from infra.keys import DataKey
-from infra.launches import launches
+from infra.launches import Deployed, launches
 from infra.network import Network
 from infra.placement import Placement
 from infra.queues import Queues
@@ -56,6 +56,7 @@ tenants = Tenants(
     data_sources=platform.data_sources,
     aws=aws,
 )
+Deployed(name, platform, cluster=cluster, tenants=tenants)
 if platform.cost:
     Cost(name, platform.cost, environment=platform.environment, key=key, aws=aws)
 

@@ -75,11 +75,16 @@ def promote(
     aliases.write(alias, version.encode())
 
 
-def load(root: Storage, reference: str) -> Model:
-    """Read `name@alias` or `name@version`. ModelError when there is none or it is broken."""
+def resolve(root: Storage, reference: str) -> str:
+    """`name@version` of what `name@alias` means now; an exact reference is returned as it is."""
     name, _, wanted = reference.partition("@")
     pointed = root.child(name).child("aliases").read(wanted or PRODUCTION)
-    version = pointed.decode() if pointed else wanted
+    return f"{name}@{pointed.decode() if pointed else wanted}"
+
+
+def load(root: Storage, reference: str) -> Model:
+    """Read `name@alias` or `name@version`. ModelError when there is none or it is broken."""
+    name, _, version = resolve(root, reference).partition("@")
     folder = _version(root, name, version)
     card, content = folder.read(CARD), folder.read(ARRAYS)
     if not version or card is None or content is None:

@@ -80,8 +80,8 @@ def open_storage(uri: str) -> Storage:
     return Storage(f"s3://{parts.netloc}{parts.path}", filesystem, f"{parts.netloc}{parts.path}")
 
 
-def check(storage: Storage) -> None:
-    """Refuse, before any machine is paid for, storage that a job could not write to.
+def check(storage: Storage, *, write: bool = True) -> None:
+    """Refuse, before any machine is paid for, storage that a job could not write to; without `write`, could not read.
 
     Raises StorageError: endpoint unreachable, no such bucket, not writable, full.
     """
@@ -96,6 +96,8 @@ def check(storage: Storage) -> None:
             raise StorageError(f"S3 bucket {bucket!r} cannot be read: {_first_line(error)}") from error
         if found.type == pafs.FileType.NotFound:
             raise StorageError(f"there is no S3 bucket {bucket!r}" + (f" at {endpoint}" if endpoint else ""))
+    if not write:
+        return
     try:
         if not storage.uri.startswith("s3://"):
             Path(storage.path).mkdir(parents=True, exist_ok=True)

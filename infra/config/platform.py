@@ -18,8 +18,9 @@ from infra.config.policies import Policies
 from infra.config.pools import Pool
 from infra.config.queueing import Queueing
 from infra.config.rules import RULES, Problem
+from infra.config.samples import Samples
 from infra.config.storage import Storage
-from infra.config.tenants import Ray, Samples, TeamName, Tenant
+from infra.config.tenants import Ray, TeamName, Tenant
 from infra.iam import Aws
 
 UNION_TAGS = ("own", "existing", "s3", "glue", "redshift", "rds")

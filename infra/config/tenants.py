@@ -1,6 +1,6 @@
-"""Teams on the platform, the Ray operator they share, and the samples that ship with a stack."""
+"""Teams on the platform, and the Ray operator that they share."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -53,18 +53,3 @@ class Ray(Slice):
     operator_replicas: Annotated[int, Field(ge=1, le=3)] = 1
     planned_pods: Annotated[int, Field(ge=1, le=50_000)] = 500
     """Ray pods at the peak; the operator's memory is sized from it (about 500 MB for 500 pods)."""
-
-
-class TrainSample(Slice):
-    """The training sample: data-parallel PyTorch with Ray Train."""
-
-    tenant: TeamName
-    bucket: Name
-    pool: Literal["ray-cpu", "ray-gpu-infer", "ray-gpu-train"] = "ray-cpu"
-    workers: Annotated[int, Field(ge=1, le=512)] = 2
-
-
-class Samples(Slice):
-    """The jobs that a stack ships in its outputs; a sample is off by the absence of its section."""
-
-    train: TrainSample | None = None

@@ -58,6 +58,14 @@ CHAIN = [
     ("core/v1:Namespace", "-research", "helm.sh/v3:Release", "kuberay-operator", "jobs end while KubeRay can clean up"),
     ("core/v1:Namespace", "-research", "eks/addon:Addon", "coredns", "jobs never lose DNS"),
     ("helm.sh/v3:Release", "kuberay-operator", "helm.sh/v3:Release", "kuberay-crds", "the CRDs outlive the operator"),
+    ("helm.sh/v3:Release", "kuberay-operator", "eks/nodeGroup:NodeGroup", "-system", "it has a node to run on"),
+    (
+        "helm.sh/v3:Release",
+        "nvidia-device-plugin",
+        "core/v1:Namespace",
+        "node-agents",
+        "daemons go before their namespace",
+    ),
     ("helm.sh/v3:Release", "kuberay-crds", "core/v1:Namespace", "kuberay", "the release's record lies in it"),
     ("karpenter.sh/v1:NodePool", "ray-cpu", "karpenter.k8s.aws/v1:EC2NodeClass", "ray-cpu", "nodes drain first"),
     ("karpenter.k8s.aws/v1:EC2NodeClass", "", "helm.sh/v3:Release", "karpenter", "Karpenter ends its nodes"),
@@ -85,6 +93,35 @@ CHAIN = [
 ]
 
 
+QUEUES = [
+    ("core/v1:Namespace", "-research", "v1beta2:ClusterQueue", "-research", "jobs leave the queue before it goes"),
+    ("v1beta2:ClusterQueue", "", "v1beta2:ResourceFlavor", "ray-cpu", "a flavour in use has a finalizer"),
+    ("v1beta2:ClusterQueue", "", "v1beta2:Cohort", "", "a queue never lends to nobody"),
+    (
+        "v1beta2:ClusterQueue",
+        "",
+        "karpenter.sh/v1:NodePool",
+        "ray-cpu",
+        "no job is admitted to machines that are going",
+    ),
+    ("v1beta2:ResourceFlavor", "", "helm.sh/v3:Release", "kueue", "Kueue alone takes the finalizers off"),
+    ("helm.sh/v3:Release", "kueue", "eks/nodeGroup:NodeGroup", "-system", "it has a node to run on"),
+    ("helm.sh/v3:Release", "kueue", "helm.sh/v3:Release", "kuberay-crds", "it watches Ray's objects"),
+]
+
+
+@pytest.mark.parametrize(
+    ("first", "one", "then", "two", "why"), QUEUES, ids=[f"{a}-{c}{d}" for a, _, c, d, _ in QUEUES]
+)
+def test_queues_go_after_their_jobs_and_before_all_that_they_stand_on(made, first, one, then, two, why):
+    if made.stack == "dev":
+        assert not [r for r in made.resources if "kueue" in r.type]
+        return
+    wanted = {r.urn for r in of(made, then, two)}
+    for resource in of(made, first, one):
+        assert wanted & waits_for(made, resource), f"{resource.name} must go before {then} {two}: {why}"
+
+
 @pytest.mark.parametrize(("first", "one", "then", "two", "why"), CHAIN, ids=[f"{a}-{c}{d}" for a, _, c, d, _ in CHAIN])
 def test_a_teardown_deletes_what_stands_on_something_before_it(made, first, one, then, two, why):
     wanted = {r.urn for r in of(made, then, two)}
@@ -101,9 +138,24 @@ def test_the_control_plane_waits_for_no_nat_gateway(made):
 
 def test_every_sample_of_the_outputs_has_its_manifest_and_its_command(made):
     workloads = made.to_json()["outputs"]["workloads"]
-    assert set(workloads) == {"train"}
-    assert workloads["train"]["manifest"]["kind"] == "RayJob"
-    assert workloads["train"]["launch"] == f"rayeks launch train --stack {made.stack}"
+    kinds = {"train": "RayJob", "serve": "RayService", "data": "RayJob"}
+    assert set(workloads) <= set(kinds)
+    assert {"train", "serve"} <= set(workloads)
+    for sample, launch in workloads.items():
+        assert launch["manifest"]["kind"] == kinds[sample]
+        assert launch["launch"] == f"rayeks launch {sample} --stack {made.stack}"
+    url = f"http://serve-serve-svc.{workloads['serve']['manifest']['metadata']['namespace']}.svc.cluster.local:8000"
+    assert workloads["serve"]["url"] == url
+
+
+def test_a_sample_that_the_stack_deploys_is_applied_as_the_outputs_say_and_goes_before_its_namespace(made):
+    workloads = made.to_json()["outputs"]["workloads"]
+    deployed = {name: launch["manifest"] for name, launch in workloads.items() if launch["deployed"]}
+    assert set(deployed) == ({"serve"} if made.stack in ("staging", "prod") else set())
+    for name, manifest in deployed.items():
+        (resource,) = of(made, f"{manifest['apiVersion']}:{manifest['kind']}", name)
+        assert resource.inputs["spec"] == manifest["spec"]
+        assert {r.urn for r in of(made, "core/v1:Namespace", "ray-research")} <= waits_for(made, resource)
 
 
 def test_data_is_protected_in_staging_and_prod(made):

@@ -1,9 +1,11 @@
 """The Serve application: HTTP ingress → batched preprocessing → classifier → the asking tenant's head."""
 
+import asyncio
 import logging
 from typing import Annotated, Any
 
 import numpy as np
+import ray
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 from ray import serve
@@ -12,7 +14,11 @@ from ray.serve.handle import DeploymentHandle
 
 from workloads import digits, registry
 from workloads.serve import classifier
+from workloads.serve.device import Device
 from workloads.storage import open_storage
+
+FOLLOW_S = 10.0
+"""How often an alias is looked up, seconds."""
 
 log = logging.getLogger("ray.serve")
 api = FastAPI(title="Digits", docs_url=None, redoc_url=None)
@@ -47,36 +53,57 @@ class Preprocess:
 
 @serve.deployment()
 class Classifier:
-    """The shared model. A new version comes by `user_config` alone, into running replicas."""
+    """The shared model. A new version comes into running replicas, by `user_config` or by the registry's alias."""
 
     def __init__(self, models: str) -> None:
         self._models = open_storage(models)
-        self._device = Device()
+        self._device = Device(gpu=bool(ray.get_gpu_ids()))
         self._served = ""
         self._refused = ""
+        self._following: asyncio.Task[None] | None = None
 
-    def reconfigure(self, config: dict[str, Any]) -> None:
+    async def reconfigure(self, config: dict[str, Any]) -> None:
         """Take the model of `config["model"]`: a registry reference, or `baseline`, which needs no registry.
 
-        A first model that cannot be used fails the deployment. A later one is refused, and said so in each answer
-        of `/version`: the replica goes on with the model that it has, for a bad roll-out must not end a service.
+        An alias is followed: looked up again every `config["follow_s"]` seconds, so that a promotion is all that a
+        roll-out takes. A first model that cannot be used fails the deployment. A later one is refused, and said so in
+        each answer of `/version`: the replica goes on with the model that it has, for a bad roll-out must not end a
+        service. `config["until_promoted"]` is served where the alias does not mean anything yet.
         """
+        wanted, first = config["model"], config.get("until_promoted")
+        if self._following:
+            self._following.cancel()
+        if first and not self._served:
+            await self._take(first)
+        await self._take(wanted)
+        if wanted not in (classifier.BASELINE, self._served):
+            self._following = asyncio.create_task(self._follow(wanted, config.get("follow_s", FOLLOW_S)))
+
+    async def _follow(self, alias: str, every_s: float) -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            await self._take(alias)
+
+    async def _take(self, wanted: str) -> None:
         try:
-            reference, arrays = self._find(config["model"])
-            self._device.take(classifier.check(arrays))
+            # Storage may be slow: requests are answered meanwhile.
+            reference, arrays = await asyncio.to_thread(self._find, wanted)
+            if arrays is not None:
+                self._device.take(classifier.check(arrays))
         except (registry.ModelError, ValueError, OSError) as error:
             if not self._served:
                 raise
-            self._refused = f"{config['model']}: {error}"
+            self._refused = f"{wanted}: {error}"
             log.error("keeping %s; refused %s", self._served, self._refused)
             return
         self._served, self._refused = reference, ""
 
-    def _find(self, wanted: str) -> tuple[str, classifier.Arrays]:
+    def _find(self, wanted: str) -> tuple[str, classifier.Arrays | None]:
+        """The exact version that is meant, and its arrays where it is not the one that is served."""
         if wanted == classifier.BASELINE:
             return wanted, classifier.baseline()[0]
-        model = registry.load(self._models, wanted)
-        return model.reference, model.arrays
+        reference = registry.resolve(self._models, wanted)
+        return reference, None if reference == self._served else registry.load(self._models, reference).arrays
 
     @serve.batch(max_batch_size=32, batch_wait_timeout_s=0.002)
     async def __call__(self, images: list[np.ndarray]) -> list[dict[str, Any]]:
@@ -157,44 +184,6 @@ class Ingress:
     @api.get("/healthz")
     async def healthz(self) -> str:
         return "ok"
-
-
-class Device:
-    """Where the classifier's arithmetic runs: on the replica's share of a GPU where it has one, else in NumPy.
-
-    PyTorch is imported only for a GPU: on a small CPU its import is most of a replica's cold start.
-    """
-
-    def __init__(self) -> None:
-        self._torch: Any = None
-        if serve.get_replica_context() and _gpus():
-            import torch
-
-            self._torch = torch
-        self._arrays: Any = {}
-
-    def take(self, arrays: classifier.Arrays) -> None:
-        """Use these weights from the next batch on; all of them at once."""
-        if self._torch:
-            self._arrays = {part: self._torch.as_tensor(array, device="cuda") for part, array in arrays.items()}
-        else:
-            self._arrays = arrays
-
-    def predict(self, images: np.ndarray) -> classifier.Prediction:
-        """Classify a batch."""
-        if not self._torch:
-            return classifier.predict(self._arrays, images)
-        with self._torch.no_grad():
-            rows = self._torch.as_tensor(images, device="cuda")
-            features = (rows @ self._arrays["w1"] + self._arrays["b1"]).relu()
-            probabilities = (features @ self._arrays["w2"] + self._arrays["b2"]).softmax(dim=-1)
-            return classifier.Prediction(features.cpu().numpy(), probabilities.cpu().numpy())
-
-
-def _gpus() -> list:
-    import ray
-
-    return ray.get_gpu_ids()
 
 
 def build(arguments: Arguments) -> serve.Application:

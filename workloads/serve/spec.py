@@ -6,16 +6,24 @@ from infra import contract
 from workloads.spec import Cluster, Environment, Head, Owner, Resources, Service, Workers
 
 APPLICATION = "digits"
+BASELINE = "baseline"
 CPU_WORKER = Resources(cpu=4, memory_gib=8)
 GPU_WORKER = Resources(cpu=4, memory_gib=16, gpus=1, num_cpus=0)
 
 
 def serve_config(
-    *, models_uri: str, model: str = "baseline", gpu: bool = False, most: int = 8, fast: bool = False
+    *,
+    models_uri: str,
+    model: str = BASELINE,
+    until_promoted: str | None = None,
+    gpu: bool = False,
+    most: int = 8,
+    fast: bool = False,
 ) -> dict[str, Any]:
     """Serve's config (RayService's `serveConfigV2`): two replicas of each stage, the classifier scaling to `most`.
 
-    A change of `model` alone reaches running replicas in place. `fast` scales within seconds instead of half a
+    A change of `model` alone reaches running replicas in place, and an alias is followed to what it means next;
+    `until_promoted` is served as long as it means nothing. `fast` scales within seconds instead of half a
     minute: for tests, since each replica then reports twenty times as often to the one controller.
     """
     tempo = {
@@ -47,7 +55,7 @@ def serve_config(
                         share,
                         max_ongoing_requests=64,
                         max_queued_requests=500,
-                        user_config={"model": model},
+                        user_config={"model": model, **({"until_promoted": until_promoted} if until_promoted else {})},
                         autoscaling_config={
                             "min_replicas": 2,
                             "max_replicas": most,
@@ -68,7 +76,7 @@ def service(
     models_uri: str,
     image: str,
     team: str,
-    model: str = "baseline",
+    model: str = BASELINE,
     gpu: bool = False,
     most: int = 8,
     project: str = "samples",
@@ -78,7 +86,7 @@ def service(
     """The spec of the service: CPU workers for the light stages, GPU workers beside them where `gpu` is asked.
 
     `models_uri` is the `s3://bucket/prefix` of the model registry, `model` the reference that is served
-    (`baseline` needs no registry).
+    (`baseline` needs no registry, and is served as long as an alias means nothing).
     Two workers at least, so that losing one of them loses no stage.
     """
     light = _workers("cpu", contract.RAY_CPU.name, CPU_WORKER, most)
@@ -94,7 +102,7 @@ def service(
             idle_timeout_s=300,
             env=env or {},
         ),
-        serve_config=serve_config(models_uri=models_uri, model=model, gpu=gpu, most=most),
+        serve_config=serve_config(models_uri=models_uri, model=model, until_promoted=BASELINE, gpu=gpu, most=most),
     )
 
 

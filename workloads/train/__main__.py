@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 
 from infra import contract
+from workloads.flags import Flags, at_least
 from workloads.storage import StorageError, open_storage
 from workloads.train.driver import fit
 from workloads.train.settings import PROFILES, Placement, Settings
@@ -34,28 +35,20 @@ def parse(arguments: list[str], environment: dict[str, str]) -> argparse.Namespa
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
-    def flag(name: str, default: object, kind: type | object, text: str, variable: str = "") -> None:
-        variable = variable or "TRAIN_" + name.replace("-", "_").upper()
-        parser.add_argument(
-            f"--{name}",
-            default=environment.get(variable, default),
-            type=kind,  # ty: ignore[invalid-argument-type]
-            help=f"{text} (${variable}; default: {default})",
-        )
-
-    flag("storage", None, str, "where checkpoints go: s3://bucket/prefix, or a path that every node mounts")
-    flag("profile", "local", str, f"the kind of machine: {', '.join(PROFILES)}")
-    flag("workers", "2", _workers, "a count, LEAST:MOST for an elastic run, 0 for this process")
-    flag("run", None, str, "the run's name, train-<now> without one", contract.RUN_VARIABLE)
-    flag("resume", None, str, "continue the run of this name; it must exist", contract.RESUME_VARIABLE)
-    flag("epochs", "8", _at_least(1), "passes over the training rows")
-    flag("batch", "32", _at_least(1), "rows of one step, over all workers together")
-    flag("learning-rate", "0.003", float, "Adam's step size")
-    flag("hidden", "64", _at_least(1), "width of the hidden layer")
-    flag("seed", "0", int, "of weights and shuffles; the same seed gives the same result")
-    flag("checkpoint-every", "1", _at_least(1), "epochs between checkpoints; a preemption makes one at once")
-    flag("keep-checkpoints", "3", _at_least(2), "how many to keep; two at least, so that one may be corrupt")
-    flag("max-failures", "3", _at_least(0), "worker or node losses to survive")
+    flags = Flags(parser, environment, "TRAIN")
+    flags.add("storage", None, str, "where checkpoints go: s3://bucket/prefix, or a path that every node mounts")
+    flags.add("profile", "local", str, f"the kind of machine: {', '.join(PROFILES)}")
+    flags.add("workers", "2", _workers, "a count, LEAST:MOST for an elastic run, 0 for this process")
+    flags.add("run", None, str, "the run's name, train-<now> without one", contract.RUN_VARIABLE)
+    flags.add("resume", None, str, "continue the run of this name; it must exist", contract.RESUME_VARIABLE)
+    flags.add("epochs", "8", at_least(1), "passes over the training rows")
+    flags.add("batch", "32", at_least(1), "rows of one step, over all workers together")
+    flags.add("learning-rate", "0.003", float, "Adam's step size")
+    flags.add("hidden", "64", at_least(1), "width of the hidden layer")
+    flags.add("seed", "0", int, "of weights and shuffles; the same seed gives the same result")
+    flags.add("checkpoint-every", "1", at_least(1), "epochs between checkpoints; a preemption makes one at once")
+    flags.add("keep-checkpoints", "3", at_least(2), "how many to keep; two at least, so that one may be corrupt")
+    flags.add("max-failures", "3", at_least(0), "worker or node losses to survive")
     parser.add_argument("--worker-logs", action="store_true", help="show what workers print")
     parsed = parser.parse_args(arguments)
     if parsed.profile not in PROFILES:
@@ -90,15 +83,6 @@ def main(arguments: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def _at_least(least: int):
-    def number(text: str) -> int:
-        if int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text} is less than {least}")
-        return int(text)
-
-    return number
 
 
 def _workers(text: str) -> int | tuple[int, int]:

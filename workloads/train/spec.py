@@ -19,6 +19,7 @@ def job(
     team: str,
     gpu: bool = False,
     workers: int = 2,
+    least: int | None = None,
     pool: str | None = None,
     worker: Resources | None = None,
     project: str = "samples",
@@ -28,7 +29,7 @@ def job(
     env: Environment | None = None,
     name: str = "train",
 ) -> Job:
-    """The spec of one training job with `workers` equal pods.
+    """The spec of one training job with `workers` equal pods; with `least`, of a run that goes on with so few.
 
     `bucket_uri` is the `s3://bucket/prefix` under which each run keeps its checkpoints. `pool` defaults to
     `ray-cpu` or `ray-gpu-train`, `worker` to 4 CPUs and 8 GiB, or 4 CPUs, 16 GiB and one GPU.
@@ -37,7 +38,7 @@ def job(
     variables = {
         "TRAIN_STORAGE": bucket_uri,
         "TRAIN_PROFILE": profile or ("gpu" if gpu else "cpu"),
-        "TRAIN_WORKERS": str(workers),
+        "TRAIN_WORKERS": f"{least}:{workers}" if least else str(workers),
         "TRAIN_EPOCHS": str(epochs),
         **(EFA_ENV if contract.EFA_RESOURCE in each.devices else {}),
         **(env or {}),
@@ -47,11 +48,12 @@ def job(
         pool=pool or (contract.RAY_GPU_TRAIN.name if gpu else contract.RAY_CPU.name),
         resources=each,
         replicas=workers,
+        least=least,
         one_zone=True,
     )
     return Job(
         name=name,
         owner=Owner(namespace=namespace, team=team, project=project, queue=queue),
-        cluster=Cluster(image=image, workers=(group,), env=variables),
+        cluster=Cluster(image=image, workers=(group,), autoscaling=least is not None, env=variables),
         entrypoint="python -m workloads.train",
     )

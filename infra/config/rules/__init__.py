@@ -4,7 +4,19 @@ A rule runs when the sections it names are well-formed, so one report holds thes
 keys and wrong types. Importing a module adds its rules.
 """
 
-from infra.config.rules import cluster, expected, names, network, node_groups, policies, pools, teams
+from infra.config.rules import cluster, expected, names, network, node_groups, policies, pools, samples, teams
 from infra.config.rules.base import RULES, Problem
 
-__all__ = ["RULES", "Problem", "cluster", "expected", "names", "network", "node_groups", "policies", "pools", "teams"]
+__all__ = [
+    "RULES",
+    "Problem",
+    "cluster",
+    "expected",
+    "names",
+    "network",
+    "node_groups",
+    "policies",
+    "pools",
+    "samples",
+    "teams",
+]

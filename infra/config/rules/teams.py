@@ -1,21 +1,16 @@
-"""Whether storage, data, money and samples name what is there."""
+"""Whether storage, data and money name what is there."""
 
 from collections.abc import Iterator
 
-from infra import contract, iam_tenant, lustre
+from infra import lustre
 from infra.config.cluster import Cluster
 from infra.config.cost import Cost
 from infra.config.data import DataSource
 from infra.config.network import AnyNetwork
-from infra.config.pools import Pool
 from infra.config.rules.base import Problem, rule
 from infra.config.rules.machines import unknown_zone
 from infra.config.storage import Storage
-from infra.config.tenants import Samples, Tenant
-from infra.contract import POOLS
-
-RUNNING = (contract.HEAD_ACCOUNT, contract.WORKER_ACCOUNT)
-"""What a job's pods run as."""
+from infra.config.tenants import Tenant
 
 
 @rule
@@ -66,27 +61,3 @@ def costs_name_what_is_there(cost: Cost | None, tenants: dict[str, Tenant]) -> I
     for name, budget in cost.budgets.items() if cost else ():
         if budget.team and budget.team not in tenants:
             yield Problem(f"cost.budgets.{name}.team", f"no tenant {budget.team}")
-
-
-@rule
-def samples_can_run(
-    samples: Samples, tenants: dict[str, Tenant], storage: Storage, pools: dict[str, Pool]
-) -> Iterator[Problem]:
-    train = samples.train
-    if train is None:
-        return
-    if train.tenant not in tenants:
-        yield Problem("samples.train.tenant", f"no tenant {train.tenant}", f"there are {', '.join(tenants)}")
-    if train.bucket not in storage.buckets:
-        yield Problem("samples.train.bucket", f"no bucket {train.bucket}", f"there are {', '.join(storage.buckets)}")
-    elif kept_out := [account for account in RUNNING if iam_tenant.access(account, train.bucket) != "write"]:
-        message = f"pods of {', '.join(kept_out)} may not write to {train.bucket}"
-        yield Problem("samples.train.bucket", message, "a run's head and workers both write to checkpoints")
-    if all(pool.kind != train.pool for pool in pools.values()):
-        yield Problem("samples.train.pool", f"no pool of kind {train.pool}", "it would stay Pending; add one")
-    quota = tenants[train.tenant].quota if train.tenant in tenants else None
-    if quota and POOLS[train.pool].gpu and quota.gpus < train.workers:
-        yield Problem(
-            "samples.train.workers",
-            f"{train.workers} GPU workers exceed the quota of {quota.gpus} GPUs of tenant {train.tenant}",
-        )

@@ -1,0 +1,106 @@
+"""Whether a sample can run: what it names is there, its pods may use it, and the machines and quota suffice."""
+
+from collections.abc import Iterator, Mapping
+
+from infra import iam_tenant
+from infra.allocatable import quantity
+from infra.config.pools import Pool
+from infra.config.rules.base import Problem, rule
+from infra.config.samples import Samples
+from infra.config.storage import Storage
+from infra.config.tenants import Tenant
+from infra.contract import HEAD_ACCOUNT, SERVE_ACCOUNT, WORKER_ACCOUNT
+from infra.samples import Names, specs
+from workloads.spec import Cluster
+
+NEEDS: Mapping[str, Mapping[str, Mapping[str, iam_tenant.Access]]] = {
+    "train": {"bucket": {HEAD_ACCOUNT: "write", WORKER_ACCOUNT: "write"}},
+    "serve": {"models": {SERVE_ACCOUNT: "read"}},
+    "data": {
+        "bucket": {HEAD_ACCOUNT: "read", WORKER_ACCOUNT: "write"},
+        "models": {HEAD_ACCOUNT: "read", WORKER_ACCOUNT: "read"},
+    },
+}
+"""Sample → key that names a bucket → what pods of each service account do with it."""
+
+SIZE = {"train": "workers"}
+"""The key that says how many machines a sample takes; `most` where it is not here."""
+
+ANY_NAMES = Names(bucket=str, image=lambda gpu: "image")
+
+
+@rule
+def samples_name_what_is_there(samples: Samples, tenants: dict[str, Tenant], storage: Storage) -> Iterator[Problem]:
+    for name, needs in NEEDS.items():
+        sample = getattr(samples, name)
+        if sample is None:
+            continue
+        if sample.tenant not in tenants:
+            yield Problem(f"samples.{name}.tenant", f"no tenant {sample.tenant}", f"there are {', '.join(tenants)}")
+        for key, accounts in needs.items():
+            bucket, path = getattr(sample, key), f"samples.{name}.{key}"
+            if bucket not in storage.buckets:
+                yield Problem(path, f"no bucket {bucket}", f"there are {', '.join(storage.buckets)}")
+                continue
+            for account, access in accounts.items():
+                if access not in _granted(iam_tenant.access(account, bucket)):
+                    yield Problem(path, f"pods of {account} may not {access} in {bucket}", _who(access, accounts))
+
+
+@rule
+def samples_have_their_machines(
+    samples: Samples, tenants: dict[str, Tenant], pools: dict[str, Pool]
+) -> Iterator[Problem]:
+    kinds = {pool.kind for pool in pools.values()}
+    for name, spec in specs(samples, ANY_NAMES).items():
+        sample = getattr(samples, name)
+        for group in spec.cluster.workers:
+            if group.pool not in kinds:
+                key = "gpu" if group.pool != sample.pool else "pool"
+                yield Problem(
+                    f"samples.{name}.{key}", f"no pool of kind {group.pool}", "it would stay Pending; add one"
+                )
+        if sample.tenant not in tenants:
+            continue
+        quota, peak = tenants[sample.tenant].quota, _peak(spec.cluster)
+        over = [
+            f"{asked:g} {what} exceed the quota of {held:g} {what}"
+            for what, asked, held in (
+                ("GPUs", peak["gpus"], quota.gpus),
+                ("vCPUs", peak["cpu"], quota.cpu),
+                ("GiB of memory", peak["memory"], quantity(quota.memory) / 2**30),
+            )
+            if asked > held
+        ]
+        if over:
+            yield Problem(
+                f"samples.{name}.{SIZE.get(name, 'most')}",
+                f"at its peak, {' and '.join(over)} of tenant {sample.tenant}",
+                "pods would be refused: ask for fewer machines, or raise the quota",
+            )
+
+
+def _granted(access: iam_tenant.Access | None) -> tuple[iam_tenant.Access, ...]:
+    return {None: (), "read": ("read",), "write": ("read", "write")}[access]
+
+
+def _who(access: iam_tenant.Access, accounts: Mapping[str, iam_tenant.Access]) -> str:
+    fit = [
+        bucket
+        for bucket in sorted(iam_tenant.BUCKETS)
+        if all(access in _granted(iam_tenant.access(account, bucket)) for account in accounts)
+    ]
+    return f"use {' or '.join(fit)}" if fit else "grant it in infra/iam_tenant.py"
+
+
+def _peak(cluster: Cluster) -> dict[str, float]:
+    """What head and workers together request when every group is as large as it may grow."""
+    everyone = [
+        (cluster.head.resources, 1),
+        *((group.resources, group.maximum * group.hosts) for group in cluster.workers),
+    ]
+    return {
+        "cpu": sum(each.cpu * count for each, count in everyone),
+        "memory": sum(each.memory_gib * count for each, count in everyone),
+        "gpus": sum(each.gpus * count for each, count in everyone),
+    }

@@ -1,0 +1,66 @@
+"""The samples that ship with a stack: jobs and a service in its outputs, each for one tenant."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from infra.config.base import Name, Slice
+from infra.config.tenants import TeamName
+
+Workers = Annotated[int, Field(ge=1, le=512)]
+
+
+class TrainSample(Slice):
+    """The training sample: data-parallel PyTorch with Ray Train."""
+
+    tenant: TeamName
+    bucket: Name
+    """Where checkpoints go."""
+    pool: Literal["ray-cpu", "ray-gpu-infer", "ray-gpu-train"] = "ray-cpu"
+    workers: Workers = 2
+    least: Workers | None = None
+    """An elastic run goes on with so few workers, and grows back to `workers`."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "TrainSample":
+        if self.least is not None and self.least >= self.workers:
+            raise ValueError(f"least {self.least} must be below workers {self.workers}")
+        return self
+
+
+class ServeSample(Slice):
+    """The composed service, with the models of a registry."""
+
+    tenant: TeamName
+    models: Name
+    """The bucket of the registry."""
+    model: str = "digits@production"
+    """What is served: an alias is followed, so that promoting a model rolls it out. Until then, a baseline."""
+    pool: Literal["ray-cpu", "ray-gpu-infer"] = "ray-cpu"
+    most: Annotated[int, Field(ge=2, le=256)] = 8
+    """Replicas of the classifier at the peak, two or more of them to a machine."""
+    deploy: bool = False
+    """Whether the stack runs it, instead of whoever launches it."""
+
+
+class DataSample(Slice):
+    """The batch sample: ETL and inference over Parquet files."""
+
+    tenant: TeamName
+    bucket: Name
+    """Where the rows are and the scored ones go."""
+    models: Name
+    model: str = "baseline"
+    pool: Literal["ray-cpu", "ray-data"] = "ray-cpu"
+    gpu: bool = False
+    """Whether rows are classified on machines of pool `ray-gpu-infer`."""
+    most: Workers = 4
+    """Machines of a kind at the peak."""
+
+
+class Samples(Slice):
+    """What a stack ships in its outputs; a sample is off by the absence of its section."""
+
+    train: TrainSample | None = None
+    serve: ServeSample | None = None
+    data: DataSample | None = None

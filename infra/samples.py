@@ -1,0 +1,89 @@
+"""The samples of a stack file as specs of `workloads`: pure, so that rules judge the very pods that are asked for."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from infra import contract
+from infra.config.samples import DataSample, Samples, ServeSample, TrainSample
+from workloads import manifests
+from workloads.data import spec as data
+from workloads.serve import spec as serve
+from workloads.spec import Job, Service
+from workloads.train import spec as train
+
+Spec = Job | Service
+BUILDERS: Mapping[type[Spec], Callable[..., manifests.Manifest]] = {
+    Job: manifests.ray_job,
+    Service: manifests.ray_service,
+}
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the stack calls things: a bucket of the stack file, and the image for machines with or without GPUs."""
+
+    bucket: Callable[[str], str]
+    image: Callable[[bool], str]
+
+    def uri(self, bucket: str, tenant: str, purpose: str) -> str:
+        """`s3://…` of a tenant's own part of a bucket."""
+        return contract.storage_uri(self.bucket(bucket), contract.namespace(tenant), purpose)
+
+
+def specs(samples: Samples, names: Names) -> dict[str, Spec]:
+    """Sample name → spec, for those that the stack file has."""
+    found: dict[str, Spec] = {}
+    if samples.train:
+        found["train"] = _train(samples.train, names)
+    if samples.serve:
+        found["serve"] = _serve(samples.serve, names)
+    if samples.data:
+        found["data"] = _data(samples.data, names)
+    return found
+
+
+def manifest(spec: Spec) -> manifests.Manifest:
+    """The object as it is applied."""
+    return BUILDERS[type(spec)](spec)
+
+
+def _train(sample: TrainSample, names: Names) -> Job:
+    gpu = contract.POOLS[sample.pool].gpu
+    return train.job(
+        namespace=contract.namespace(sample.tenant),
+        bucket_uri=names.uri(sample.bucket, sample.tenant, "train"),
+        image=names.image(gpu),
+        team=sample.tenant,
+        gpu=gpu,
+        workers=sample.workers,
+        least=sample.least,
+        pool=sample.pool,
+    )
+
+
+def _serve(sample: ServeSample, names: Names) -> Service:
+    gpu = contract.POOLS[sample.pool].gpu
+    return serve.service(
+        namespace=contract.namespace(sample.tenant),
+        models_uri=names.uri(sample.models, sample.tenant, "models"),
+        image=names.image(gpu),
+        team=sample.tenant,
+        model=sample.model,
+        gpu=gpu,
+        most=sample.most,
+    )
+
+
+def _data(sample: DataSample, names: Names) -> Job:
+    return data.job(
+        namespace=contract.namespace(sample.tenant),
+        input_uri=names.uri(sample.bucket, sample.tenant, "raw"),
+        output_uri=names.uri(sample.bucket, sample.tenant, "scored"),
+        models_uri=names.uri(sample.models, sample.tenant, "models"),
+        image=names.image(sample.gpu),
+        team=sample.tenant,
+        model=sample.model,
+        pool=sample.pool,
+        gpu=sample.gpu,
+        most=sample.most,
+    )

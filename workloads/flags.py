@@ -1,0 +1,32 @@
+"""Flags of a sample's command line that may come as variables: a pod is told by its environment, a person types."""
+
+import argparse
+from collections.abc import Callable, Mapping
+
+
+class Flags:
+    """Adds flags to `parser`, each with a variable `<prefix>_<NAME>` for where it is not given."""
+
+    def __init__(self, parser: argparse.ArgumentParser, environment: Mapping[str, str], prefix: str) -> None:
+        self._parser, self._environment, self._prefix = parser, environment, prefix
+
+    def add(self, name: str, default: object, kind: Callable, text: str, variable: str = "") -> None:
+        """A flag `--name`; its variable's text and its default are parsed by `kind` as what is typed is."""
+        variable = variable or f"{self._prefix}_{name.replace('-', '_').upper()}"
+        self._parser.add_argument(
+            f"--{name}",
+            default=self._environment.get(variable, default),
+            type=kind,
+            help=f"{text} (${variable}; default: {default})",
+        )
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """A parser of whole numbers from `least` on."""
+
+    def number(text: str) -> int:
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text} is less than {least}")
+        return int(text)
+
+    return number
