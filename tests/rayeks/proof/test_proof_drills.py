@@ -93,13 +93,14 @@ def client(service: str) -> Any:
 
 
 def plant(cluster: Cluster, change: dict[str, Any]) -> str:
-    """A copy of a pool's EC2NodeClass with a fault in it; its name."""
+    """A copy of a pool's EC2NodeClass with a fault in it; its name, which no other test used."""
     kind = cluster.api.kind(CLASS, "EC2NodeClass")
     good = cluster.api.get(kind, None, "ray-cpu")
     assert good
-    planted = {"apiVersion": CLASS, "kind": "EC2NodeClass", "metadata": {"name": "planted"}}
+    name = f"planted-{time.monotonic_ns()}"
+    planted = {"apiVersion": CLASS, "kind": "EC2NodeClass", "metadata": {"name": name}}
     cluster.apply(planted | {"spec": copy.deepcopy(good["spec"]) | change})
-    return "planted"
+    return name
 
 
 def complaint(cluster: Cluster, name: str, words: str) -> str:
