@@ -7,10 +7,9 @@ import pulumi
 from pulumi import Output, ResourceOptions
 from pulumi_aws import ec2, eks
 
-from infra import iam, instances
+from infra import gpus, iam, instances
 from infra.cluster import Cluster
 from infra.config.node_groups import NodeGroup
-from infra.contract import POOL_LABEL
 from infra.iam import Aws
 from infra.identity import Role
 from infra.karpenter import efa_interfaces, group_name, node_config
@@ -37,6 +36,8 @@ class NodeGroups(pulumi.ComponentResource):
 
     running: list[pulumi.Resource]
     """Groups with nodes, which the cluster's own controllers wait for."""
+    gpu_parts: tuple[str, ...]
+    """The resources by which pods ask for a part of a GPU, on the groups that share theirs."""
     dns: pulumi.Resource
     """CoreDNS: healthy only on nodes; jobs need it, and the controllers start beside it."""
 
@@ -60,6 +61,7 @@ class NodeGroups(pulumi.ComponentResource):
             managed=[aws.managed(policy) for policy in NODE_POLICIES],
             opts=ResourceOptions(parent=self),
         )
+        self.gpu_parts = gpus.parts(settings.values())
         groups = {key: self._group(f"{name}-{key}", key, group) for key, group in settings.items()}
         self.running = [groups[key] for key, group in settings.items() if group.desired > 0]
         self.dns = cluster.addon("coredns", after=self.running)
@@ -90,7 +92,7 @@ class NodeGroups(pulumi.ComponentResource):
             if group.warm_pool
             else None,
             launch_template={"id": template.id, "version": template.latest_version.apply(str)},
-            labels={POOL_LABEL: key},
+            labels=gpus.node_labels(key, group),
             taints=[{"key": t.key, "value": t.value, "effect": TAINT_EFFECTS[t.effect]} for t in group.taints],
             opts=ResourceOptions(
                 parent=self,

@@ -47,6 +47,9 @@ RESUME_VARIABLE = "RESUME_RUN"
 """Set by the launcher on every Ray container: the name of a new run, kept through retries, or of one to continue."""
 
 GPU_RESOURCE = "nvidia.com/gpu"
+SHARED_GPU_RESOURCE = "nvidia.com/gpu.shared"
+MIG_PREFIX = "nvidia.com/mig-"
+"""A GPU; a turn or an MPS share of one; a MIG slice, by its profile: `nvidia.com/mig-1g.10gb`."""
 EFA_RESOURCE = "vpc.amazonaws.com/efa"
 
 
@@ -107,7 +110,13 @@ RAY_GPU_TRAIN = Pool(
     gpu=True,
 )
 
-POOLS: dict[str, Pool] = {pool.name: pool for pool in (RAY_HEAD, RAY_CPU, RAY_DATA, RAY_GPU_INFER, RAY_GPU_TRAIN)}
+RAY_GPU_SHARED = Pool(
+    "ray-gpu-shared", "Parts of GPUs, on managed node groups: notebooks, small models", (GPU_TAINT,), gpu=True
+)
+
+POOLS: dict[str, Pool] = {
+    pool.name: pool for pool in (RAY_HEAD, RAY_CPU, RAY_DATA, RAY_GPU_INFER, RAY_GPU_TRAIN, RAY_GPU_SHARED)
+}
 
 
 def namespace(team: str) -> str:

@@ -12,7 +12,7 @@ from infra.cluster import Cluster
 
 
 def platform_namespace(
-    name: str, *, cluster: Cluster, parent: pulumi.Resource, after: Sequence[pulumi.Resource] = ()
+    name: str, *, cluster: Cluster, parent: pulumi.Resource | None = None, after: Sequence[pulumi.Resource] = ()
 ) -> Namespace:
     """One of `isolation.PLATFORM`, closed but for what is listed there. Its deletion takes everything in it along."""
     level = isolation.PLATFORM[name].pod_security

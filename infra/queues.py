@@ -6,11 +6,13 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.helm.v3 import Release
 
 from infra import contract, queueing, versions
+from infra.autoscaling import Pools
 from infra.capacity import NodeGroups
 from infra.cluster import Cluster
 from infra.config import Platform
 from infra.config.queueing import Queueing
 from infra.namespaces import platform_namespace
+from infra.ray import KubeRay
 
 NAMESPACE = "kueue-system"
 CHART = "oci://registry.k8s.io/kueue/charts/kueue"
@@ -29,9 +31,9 @@ class Queues(pulumi.ComponentResource):
         *,
         cluster: Cluster,
         node_groups: NodeGroups,
-        after: list[pulumi.Resource],
+        pools: Pools,
+        kuberay: KubeRay,
     ) -> None:
-        """`after` must be there before the first job is admitted."""
         super().__init__("rayeks:infra:Queues", name)
         self.settings, self._cluster = settings, cluster
         namespace = platform_namespace(NAMESPACE, cluster=cluster, parent=self)
@@ -46,15 +48,17 @@ class Queues(pulumi.ComponentResource):
             opts=ResourceOptions(
                 parent=self,
                 provider=cluster.kubernetes,
-                depends_on=[namespace, *node_groups.running, *after],
+                # It looks for Ray's CRDs when it starts.
+                depends_on=[namespace, kuberay.crds, *node_groups.running],
             ),
         )
-        self._after: list[pulumi.Resource] = [kueue]
+        # Queues go before the pools that they promise, so that no job is admitted to machines that are going.
+        self._after: list[pulumi.Resource] = [kueue, kuberay, pools]
         for priority, value in settings.priorities.items():
             self._priority(contract.priority_class(priority), value)
         tenants, found = platform.tenants, queueing.flavours(platform.pools)
         flavours = [self._object(flavour.pool.name, "ResourceFlavor", flavour.spec()) for flavour in found]
-        self._after = [kueue, *flavours]
+        self._after += flavours
         self._after.append(self._object(settings.cohort, "Cohort", queueing.cohort(tenants, found, settings)))
         for team in tenants:
             spec = queueing.cluster_queue(team, tenants, found, settings)

@@ -21,12 +21,14 @@ CRD_CHART = "../infra/charts/kuberay-crds.tgz"
 class KubeRay(pulumi.ComponentResource):
     """The operator and its CRDs; `depends_on=[kuberay]` waits for both."""
 
+    crds: Release
+
     def __init__(self, name: str, settings: Settings, *, cluster: Cluster, node_groups: NodeGroups) -> None:
         super().__init__("rayeks:infra:KubeRay", name)
         namespace = platform_namespace(NAMESPACE, cluster=cluster, parent=self)
         # A release of their own, because Helm never upgrades a chart's crds folder, and because they are too large
         # for client-side apply and (4 MB) for a state that is written at every step.
-        crds = Release(
+        self.crds = Release(
             "kuberay-crds",
             name="kuberay-crds",
             chart=CRD_CHART,
@@ -47,7 +49,7 @@ class KubeRay(pulumi.ComponentResource):
             opts=ResourceOptions(
                 parent=self,
                 provider=cluster.kubernetes,
-                depends_on=[namespace, crds, *node_groups.running],
+                depends_on=[namespace, self.crds, *node_groups.running],
             ),
         )
         self.register_outputs({})

@@ -1,7 +1,7 @@
 """One team: a namespace with its quota, walls, rights, identity and storage."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 from pulumi import ResourceOptions
@@ -48,6 +48,7 @@ class Team(pulumi.ComponentResource):
         data_sources: Mapping[str, DataSource],
         aws: Aws,
         queues: Queues | None,
+        gpu_parts: Sequence[str],
         after: list[pulumi.Resource],
         opts: ResourceOptions,
     ) -> None:
@@ -62,7 +63,7 @@ class Team(pulumi.ComponentResource):
         ResourceQuota(
             self._namespace,
             metadata=self._metadata("team"),
-            spec={"hard": quota(settings, queues.settings if queues else None)},
+            spec={"hard": quota(settings, queues.settings if queues else None, gpu_parts)},
             opts=self._inside,
         )
         ResourceQuota(
@@ -150,7 +151,7 @@ def labels(team: str, settings: Tenant) -> dict[str, str]:
     }
 
 
-def quota(settings: Tenant, queues: Queueing | None) -> dict[str, str]:
+def quota(settings: Tenant, queues: Queueing | None, parts: Sequence[str] = ()) -> dict[str, str]:
     """The hard limits of the namespace's ResourceQuota: with queues, what the team has and what it may borrow."""
     wanted = settings.quota
     most = {name: queueing.ceiling(amount, queues) for name, amount in queueing.promised(wanted).items()}
@@ -158,6 +159,7 @@ def quota(settings: Tenant, queues: Queueing | None) -> dict[str, str]:
         "requests.cpu": str(most["cpu"]),
         "requests.memory": f"{most['memory']}Gi" if queues else wanted.memory,
         f"requests.{contract.GPU_RESOURCE}": str(most[contract.GPU_RESOURCE]),
+        **{f"requests.{part}": str(wanted.gpu_parts) for part in parts},
         "requests.storage": wanted.storage,
         "pods": str(wanted.pods),
         "count/rayclusters.ray.io": str(wanted.clusters),

@@ -63,6 +63,7 @@ class Tenants(pulumi.ComponentResource):
                 data_sources=data_sources,
                 aws=aws,
                 queues=queues,
+                gpu_parts=node_groups.gpu_parts,
                 after=[pools, kuberay, node_groups.dns, *([queues] if queues else [])],
                 opts=ResourceOptions(parent=self),
             )

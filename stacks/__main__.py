@@ -2,6 +2,7 @@
 
 import pulumi
 
+from infra.accelerators import Accelerators
 from infra.addons import Addons
 from infra.autoscaling import Karpenter, Pools
 from infra.capacity import NodeGroups
@@ -10,6 +11,7 @@ from infra.config import load
 from infra.cost import Cost
 from infra.keys import DataKey
 from infra.launches import Deployed, launches
+from infra.namespaces import platform_namespace
 from infra.network import Network
 from infra.placement import Placement
 from infra.queues import Queues
@@ -31,18 +33,16 @@ node_groups = NodeGroups(
 Addons(name, cluster=cluster, node_groups=node_groups, storage=storage, aws=aws)
 karpenter = Karpenter(name, cluster=cluster, node_groups=node_groups, aws=aws)
 pools = Pools(
-    name,
-    platform.pools,
-    cluster=cluster,
-    karpenter=karpenter,
-    network=network,
-    placement=placement,
-    tags=platform.tags,
+    name, platform.pools, cluster=cluster, karpenter=karpenter, network=network, placement=placement, tags=platform.tags
 )
+agents = platform_namespace("node-agents", cluster=cluster)
+Accelerators(name, platform.node_groups, platform.pools, cluster=cluster, agents=agents)
 kuberay = KubeRay(name, platform.ray, cluster=cluster, node_groups=node_groups)
 queues = None
 if platform.queues:
-    queues = Queues(name, platform, platform.queues, cluster=cluster, node_groups=node_groups, after=[pools, kuberay])
+    queues = Queues(
+        name, platform, platform.queues, cluster=cluster, node_groups=node_groups, pools=pools, kuberay=kuberay
+    )
 tenants = Tenants(
     name,
     platform.tenants,

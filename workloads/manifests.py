@@ -1,5 +1,6 @@
 """Specs to KubeRay manifests (ray.io/v1, KubeRay 1.6.2): pure functions, the same spec always the same object."""
 
+import json
 from typing import Any
 
 import yaml
@@ -34,13 +35,13 @@ def ray_job(job: Job) -> Manifest:
         "submitterPodTemplate": _submitter(job.cluster, labels),
         "rayClusterSpec": ray_cluster_spec(job.cluster, labels, disruptable=job.disruptable),
     }
-    return _object("RayJob", job.name, job.owner, labels, spec)
+    return _object("RayJob", job.name, job.owner, labels, spec, _growing(job.cluster))
 
 
 def ray_cluster(name: str, owner: Owner, cluster: Cluster) -> Manifest:
     """A RayCluster that lives until it is deleted."""
     labels = cost_labels(owner, name)
-    return _object("RayCluster", name, owner, labels, ray_cluster_spec(cluster, labels))
+    return _object("RayCluster", name, owner, labels, ray_cluster_spec(cluster, labels), _growing(cluster))
 
 
 def ray_service(service: Service) -> Manifest:
@@ -54,7 +55,7 @@ def ray_service(service: Service) -> Manifest:
         "excludeHeadPodFromServeSvc": True,
         "rayClusterConfig": ray_cluster_spec(service.cluster, labels),
     }
-    return _object("RayService", service.name, service.owner, labels, spec)
+    return _object("RayService", service.name, service.owner, labels, spec, _growing(service.cluster))
 
 
 def ray_cron_job(cron: CronJob) -> Manifest:
@@ -95,10 +96,36 @@ def cost_labels(owner: Owner, job: str) -> dict[str, str]:
     }
 
 
-def _object(kind: str, name: str, owner: Owner, labels: dict[str, str], spec: Manifest) -> Manifest:
+def _object(
+    kind: str,
+    name: str,
+    owner: Owner,
+    labels: dict[str, str],
+    spec: Manifest,
+    growing: dict[str, str] | None = None,
+) -> Manifest:
     queue = {contract.QUEUE_LABEL: owner.queue} if owner.queue else {}
+    if owner.queue and owner.priority:
+        queue[contract.PRIORITY_LABEL] = owner.priority
     metadata = {"name": name, "namespace": owner.namespace, "labels": labels | queue}
+    if growing:
+        metadata["annotations"] = growing
     return {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def _growing(cluster: Cluster) -> dict[str, str]:
+    """The annotation by which Ray's autoscaler resizes pods in place; KubeRay copies it to the RayCluster of a job."""
+    groups = {"headgroup": cluster.head} | {group.name: group for group in cluster.workers}
+    limits = {
+        name: {
+            "max-cpu": _cpu(group.resize.max_cpu),
+            "max-memory": _gib(group.resize.max_memory_gib),
+            "resize-timeout": group.resize.timeout_s,
+        }
+        for name, group in groups.items()
+        if group.resize
+    }
+    return {"ray.io/ippr": json.dumps({"groups": limits}, sort_keys=True)} if limits else {}
 
 
 def _worker_group(cluster: Cluster, group: Workers, labels: dict[str, str], *, keep: bool) -> Manifest:
@@ -179,11 +206,14 @@ def _ray_resources(resources: Resources) -> Manifest:
 
     `resources` and `rayStartParams`' num-cpus exclude each other, so one of them says everything.
     """
-    cpus = {} if resources.num_cpus is None else {"CPU": str(resources.num_cpus)}
+    said = {} if resources.num_cpus is None else {"CPU": str(resources.num_cpus)}
+    if resources.gpu_resource == contract.SHARED_GPU_RESOURCE:
+        # KubeRay counts what ends in "gpu", and MIG slices; this it must be told.
+        said["GPU"] = str(resources.gpus)
     if resources.custom:
         custom = {name: f"{amount:g}" for name, amount in resources.custom.items()}
-        return {"rayStartParams": {}, "resources": cpus | custom}
-    return {"rayStartParams": {"num-cpus": cpus["CPU"]} if cpus else {}}
+        return {"rayStartParams": {}, "resources": said | custom}
+    return {"rayStartParams": {f"num-{name.lower()}s": amount for name, amount in said.items()}}
 
 
 def _ray_labels(group: Group) -> dict[str, str]:
@@ -191,7 +221,7 @@ def _ray_labels(group: Group) -> dict[str, str]:
 
 
 def _container_resources(resources: Resources) -> Manifest:
-    gpus = {contract.GPU_RESOURCE: str(resources.gpus)} if resources.gpus else {}
+    gpus = {resources.gpu_resource: str(resources.gpus)} if resources.gpus else {}
     fixed = {"memory": _gib(resources.memory_gib)} | gpus | resources.devices
     return {"requests": {"cpu": _cpu(resources.cpu)} | fixed, "limits": fixed}
 

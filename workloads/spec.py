@@ -82,11 +82,16 @@ class Resources(Spec):
     `num_cpus` is what Ray schedules on, by default `cpu`; 0 keeps CPU tasks away from a GPU node, and thereby
     the autoscaler from starting GPU nodes for CPU work. `custom` are Ray resources that tag the machine.
     `devices` are further Kubernetes resources, such as `vpc.amazonaws.com/efa` or `hugepages-2Mi`.
+    `gpu_resource` is what a GPU is to Kubernetes: a whole one, or in the pool `ray-gpu-shared` a part of one. To Ray
+    each is one GPU of its node, which Ray's own fractions divide further.
     """
 
     cpu: PositiveFloat
     memory_gib: PositiveFloat
     gpus: int = Field(default=0, ge=0, le=16)
+    gpu_resource: Annotated[str, Field(pattern=r"^nvidia\.com/(gpu(\.shared)?|mig-[1-7]g\.[0-9]+gb)$")] = (
+        contract.GPU_RESOURCE
+    )
     num_cpus: int | None = Field(default=None, ge=0)
     custom: dict[str, PositiveFloat] = {}
     devices: dict[str, str] = {}
@@ -100,6 +105,14 @@ class Mount(Spec):
     read_only: bool = False
 
 
+class Resize(Spec):
+    """How far a running pod may grow in place before Ray's autoscaler asks for another (Kubernetes 1.35, Ray 2.56)."""
+
+    max_cpu: PositiveFloat
+    max_memory_gib: PositiveFloat
+    timeout_s: PositiveInt = 300
+
+
 class Group(Spec):
     """Pods of one shape on one pool. `labels` are Ray node labels and pod labels at once."""
 
@@ -108,6 +121,7 @@ class Group(Spec):
     labels: Labels = {}
     env: Environment = {}
     mounts: tuple[Mount, ...] = ()
+    resize: Resize | None = None
 
     @model_validator(mode="after")
     def _fits_its_pool(self) -> Self:
@@ -118,6 +132,14 @@ class Group(Spec):
             raise ValueError(f"pool {self.pool!r} is of GPU machines and the group asks for no GPU")
         if self.resources.gpus and not gpu_pool:
             raise ValueError(f"the group asks for GPUs and pool {self.pool!r} has none")
+        parts = self.resources.gpu_resource != contract.GPU_RESOURCE
+        if gpu_pool and parts != (self.pool == contract.RAY_GPU_SHARED.name):
+            raise ValueError(
+                f"{self.resources.gpu_resource} is not what pool {self.pool!r} has: parts of GPUs are in "
+                f"{contract.RAY_GPU_SHARED.name!r}, whole ones in the others"
+            )
+        if self.resize and (self.resources.num_cpus is not None or self.resources.custom):
+            raise ValueError("a group that grows in place takes num_cpus from its container, and no custom resources")
         return self
 
 
@@ -180,6 +202,8 @@ class Cluster(Spec):
     def _accepted_by_kuberay(self) -> Self:
         names = [group.name for group in self.workers]
         problems = [f"two worker groups are called {name!r}" for name in sorted(set(names)) if names.count(name) > 1]
+        if not self.autoscaling and any(group.resize for group in (self.head, *self.workers)):
+            problems.append("a group has resize, which needs autoscaling")
         major, minor, _ = map(int, self.ray_version.split("."))
         if self.token_auth and (major, minor) < (2, 52):
             problems.append(f"token_auth needs Ray 2.52 or later, ray_version is {self.ray_version}")
@@ -205,6 +229,8 @@ class Owner(Spec):
     team: LabelValue
     project: LabelValue = "samples"
     queue: Annotated[str, _name(63)] | None = None
+    priority: Annotated[str, _name(63)] | None = None
+    """A workload priority class, such as `ray-high`: who goes first in the queue, and who gives way."""
 
 
 class Job(Spec):

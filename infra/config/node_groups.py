@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from infra.config.accelerators import MigProfile, Sharing
 from infra.config.base import Count, Gib, InstanceType, Name, Slice, Zone
 
 ReservationId = Annotated[str, Field(pattern=r"^cr-[0-9a-f]{8,17}$")]
@@ -41,6 +42,12 @@ class NodeGroup(Slice):
     """The zones to use; empty means all of the network's."""
     local_disks: Literal["none", "raid0"] = "none"
     """`raid0` joins the instance's NVMe disks and puts images and scratch on them."""
+    sharing: Sharing | None = None
+    """Hand each GPU out to several pods; they ask for `nvidia.com/gpu.shared` in the pool `ray-gpu-shared`."""
+    mig: MigProfile | None = None
+    """Slice each GPU into equal parts of this profile; pods ask for `nvidia.com/mig-<profile>`."""
+    devices: Literal["plugin", "dra"] = "plugin"
+    """`dra` hands GPUs out by resource claims (Kubernetes 1.34 or newer) and not by counts."""
     efa: bool = False
     """One EFA interface on every network card, in the group that lets members exchange anything."""
     placement_group: Name | None = None

@@ -1,8 +1,8 @@
 """Typed Karpenter pools: each kind is a promise of `infra.contract` to the jobs that ask for it by name."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from infra.config.base import Count, Duration, Gib, InstanceType, Name, Slice, Zone
 from infra.config.node_groups import ReservationRef
@@ -25,6 +25,18 @@ class _Pool(Slice):
     root_gib: Gib = 200
     """The root volume: Ray and CUDA images need at least 100 GiB, Karpenter's default is 20."""
     expire_after: Duration = "720h"
+    headroom: Annotated[int, Field(ge=0, le=100)] = 0
+    """Workers' worth of room that is kept warm, and paid for, so that so many pods start without waiting for a node."""
+    prepull: bool = False
+    """Fetch the stack's Ray images when a node joins, before the first pod asks for them."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole_gpus(cls, given: Any) -> Any:
+        for key in ("sharing", "mig"):
+            if isinstance(given, dict) and key in given:
+                raise ValueError(f"{key} is for node_groups: Karpenter takes every share for a whole GPU")
+        return given
 
 
 class _Flexible(_Pool):

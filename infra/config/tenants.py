@@ -15,6 +15,8 @@ class Quota(Slice):
     cpu: Annotated[int, Field(ge=1, description="vCPUs")] = 64
     memory: Quantity = "256Gi"
     gpus: Annotated[int, Field(ge=0)] = 0
+    gpu_parts: Annotated[int, Field(ge=0)] = 0
+    """Shares and slices of GPUs, of each kind that the stack's node groups hand out."""
     pods: Annotated[int, Field(ge=1)] = 200
     storage: Quantity = "1Ti"
     clusters: Annotated[int, Field(ge=1)] = 50

@@ -4,7 +4,11 @@ import pytest
 
 from infra import karpenter
 from infra.config import parse
-from infra.contract import POOLS
+from infra.contract import POOLS as EVERY_POOL
+from infra.contract import RAY_GPU_SHARED
+
+POOLS = {name: pool for name, pool in EVERY_POOL.items() if pool is not RAY_GPU_SHARED}
+"""Those that Karpenter launches: parts of GPUs are on managed groups alone."""
 
 
 @pytest.fixture

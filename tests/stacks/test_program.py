@@ -66,6 +66,14 @@ CHAIN = [
         "node-agents",
         "daemons go before their namespace",
     ),
+    ("helm.sh/v3:Release", "kuberay-operator", "eks/nodeGroup:NodeGroup", "-system", "it has a node to run on"),
+    (
+        "helm.sh/v3:Release",
+        "nvidia-device-plugin",
+        "core/v1:Namespace",
+        "node-agents",
+        "daemons go before their namespace",
+    ),
     ("helm.sh/v3:Release", "kuberay-crds", "core/v1:Namespace", "kuberay", "the release's record lies in it"),
     ("karpenter.sh/v1:NodePool", "ray-cpu", "karpenter.k8s.aws/v1:EC2NodeClass", "ray-cpu", "nodes drain first"),
     ("karpenter.k8s.aws/v1:EC2NodeClass", "", "helm.sh/v3:Release", "karpenter", "Karpenter ends its nodes"),
@@ -91,6 +99,35 @@ CHAIN = [
     ("eks/cluster:Cluster", "", "ec2/subnet:Subnet", "private-us-west-2a", "the control plane stands in the VPC"),
     ("natGateway:NatGateway", "", "internetGateway:InternetGateway", "", "the way out goes last"),
 ]
+
+
+QUEUES = [
+    ("core/v1:Namespace", "-research", "v1beta2:ClusterQueue", "-research", "jobs leave the queue before it goes"),
+    ("v1beta2:ClusterQueue", "", "v1beta2:ResourceFlavor", "ray-cpu", "a flavour in use has a finalizer"),
+    ("v1beta2:ClusterQueue", "", "v1beta2:Cohort", "", "a queue never lends to nobody"),
+    (
+        "v1beta2:ClusterQueue",
+        "",
+        "karpenter.sh/v1:NodePool",
+        "ray-cpu",
+        "no job is admitted to machines that are going",
+    ),
+    ("v1beta2:ResourceFlavor", "", "helm.sh/v3:Release", "kueue", "Kueue alone takes the finalizers off"),
+    ("helm.sh/v3:Release", "kueue", "eks/nodeGroup:NodeGroup", "-system", "it has a node to run on"),
+    ("helm.sh/v3:Release", "kueue", "helm.sh/v3:Release", "kuberay-crds", "it watches Ray's objects"),
+]
+
+
+@pytest.mark.parametrize(
+    ("first", "one", "then", "two", "why"), QUEUES, ids=[f"{a}-{c}{d}" for a, _, c, d, _ in QUEUES]
+)
+def test_queues_go_after_their_jobs_and_before_all_that_they_stand_on(made, first, one, then, two, why):
+    if made.stack == "dev":
+        assert not [r for r in made.resources if "kueue" in r.type]
+        return
+    wanted = {r.urn for r in of(made, then, two)}
+    for resource in of(made, first, one):
+        assert wanted & waits_for(made, resource), f"{resource.name} must go before {then} {two}: {why}"
 
 
 QUEUES = [

@@ -4,12 +4,25 @@ A rule runs when the sections it names are well-formed, so one report holds thes
 keys and wrong types. Importing a module adds its rules.
 """
 
-from infra.config.rules import cluster, expected, names, network, node_groups, policies, pools, samples, teams
+from infra.config.rules import (
+    accelerators,
+    cluster,
+    expected,
+    names,
+    network,
+    node_groups,
+    policies,
+    pools,
+    queueing,
+    samples,
+    teams,
+)
 from infra.config.rules.base import RULES, Problem
 
 __all__ = [
     "RULES",
     "Problem",
+    "accelerators",
     "cluster",
     "expected",
     "names",
@@ -17,6 +30,7 @@ __all__ = [
     "node_groups",
     "policies",
     "pools",
+    "queueing",
     "samples",
     "teams",
 ]

@@ -47,6 +47,8 @@ CHARTS = {
         Chart("kueue", "sigs.k8s.io/kueue", "config/components/crd/bases", templated=True),
         Chart("aws-efa-k8s-device-plugin"),
         Chart("dcgm-exporter"),
+        Chart("dra-driver-nvidia-gpu"),
+        Chart("gpu-operator"),
         Chart("nvidia-device-plugin"),
     )
 }
