@@ -68,8 +68,11 @@ class Session:
 
 
 @contextmanager
-def session(console: Console, command: str) -> Generator[Session]:
-    """Everything that a run needs, for the length of the block; other commands that change the stack are refused."""
+def session(console: Console, command: str, *, rehearsed: str | None = None) -> Generator[Session]:
+    """Everything that a run needs, for the length of the block; other commands that change the stack are refused.
+
+    `rehearsed`: see `open_engine`.
+    """
 
     def say(text: str) -> None:
         console.print(text, soft_wrap=True, highlight=False, markup=False)
@@ -80,7 +83,7 @@ def session(console: Console, command: str) -> Generator[Session]:
         binary = toolchain.tool("pulumi", progress=say)
         running = servers.start(say)
         env = environment(aws.environment(running.aws.endpoint), running.kubernetes.kubeconfig)
-        engine = open_engine(binary, env)
+        engine = open_engine(binary, env, rehearsed=rehearsed)
         pending = recovery.mend(engine, say)
         lost = servers.lost(running) if recovery.resources(LOCAL) else []
         if lost:

@@ -31,15 +31,18 @@ class Outcome:
     servers: Servers
 
 
-def up(console: Console, *, refresh: bool = False, with_controllers: bool = False) -> Outcome:
+def up(
+    console: Console, *, refresh: bool = False, with_controllers: bool = False, rehearsed: str | None = None
+) -> Outcome:
     """Bring the stack `local` up, or up to date. UserError with every reason when that fails.
 
-    `with_controllers` leaves Karpenter, KubeRay and the others running beside it, on simulated nodes.
+    `with_controllers` leaves Karpenter, KubeRay and the others running beside it, on simulated nodes. `rehearsed` is
+    another stack, whose settings it is brought up with.
     `refresh` reads everything from the servers first; a run that finds a server begun anew, or operations that a
     killed engine left in flight, does so by itself.
     """
-    platform = contextvars.copy_context().run(_checked_settings)
-    with session(console, "rayeks up local") as run:
+    platform = contextvars.copy_context().run(_checked_settings, rehearsed or LOCAL)
+    with session(console, f"rayeks up {rehearsed or LOCAL}", rehearsed=rehearsed) as run:
         progress, result = run.run(
             "up",
             lambda stack, progress: stack.up(
@@ -58,9 +61,9 @@ def up(console: Console, *, refresh: bool = False, with_controllers: bool = Fals
         return Outcome(progress.ledger, outputs, run.servers)
 
 
-def _checked_settings() -> Platform:
+def _checked_settings(stack: str) -> Platform:
     """What the stack file says; its mistakes are reported before anything is started."""
-    file = stackfile.read(LOCAL, root())
+    file = stackfile.read(stack, root())
     configure(Settings(project=file.project, stack=file.stack))
     set_all_config(dict(file.config), list(file.secret_keys))
     try:

@@ -14,6 +14,7 @@ from pulumi.automation import LocalWorkspace, Stack
 
 import infra.policies
 import local
+from local.aws import ACCOUNT
 from local.files import write
 from local.home import home, root
 from rayeks.engine.command import EngineCommand
@@ -93,12 +94,17 @@ def environment(aws: Mapping[str, str], kubeconfig: Path | None) -> dict[str, st
     }
 
 
-def open_engine(binary: Path, environment: Mapping[str, str], stack: str = LOCAL) -> Engine:
-    """The stack, made where it does not exist yet, with its settings as the person's file says them now."""
+def open_engine(
+    binary: Path, environment: Mapping[str, str], stack: str = LOCAL, *, rehearsed: str | None = None
+) -> Engine:
+    """The stack, made where it does not exist yet, with its settings as the person's file says them now.
+
+    `rehearsed` is the stack whose settings it takes instead, in the local AWS's account and not in their own.
+    """
     folder = home() / "work"
     folder.mkdir(exist_ok=True)
     _copy_project(folder)
-    _copy_settings(stack, folder)
+    _copy_settings(stack, folder, rehearsed or stack)
     mistakes: list[Exception] = []
     command = EngineCommand(binary, environment)
     workspace = LocalWorkspace(work_dir=str(folder), pulumi_command=command, program=program(mistakes))
@@ -124,13 +130,23 @@ def _copy_project(folder: Path) -> None:
     write(folder / "Pulumi.yaml", yaml.safe_dump(data | {"runtime": "python"}))
 
 
-def _copy_settings(stack: str, folder: Path) -> None:
+def _copy_settings(stack: str, folder: Path, source: str) -> None:
     """Copy the settings, keeping the salt that Pulumi wrote into the copy: it opens the state's secrets."""
     copy = folder / f"Pulumi.{stack}.yaml"
     kept = yaml.safe_load(copy.read_text()) or {} if copy.exists() else {}
     try:
-        data = yaml.safe_load(settings(stack).read_text()) or {}
+        text = settings(source).read_text()
+        data = yaml.safe_load(text) or {}
+        if source != stack:
+            data = yaml.safe_load(_moved(text, data))
     except yaml.YAMLError as error:
-        raise UserError(f"{settings(stack)} is not YAML: {error}") from error
+        raise UserError(f"{settings(source)} is not YAML: {error}") from error
     salt = {key: value for key, value in kept.items() if key == "encryptionsalt"}
     write(copy, yaml.safe_dump(salt | data, sort_keys=False))
+
+
+def _moved(text: str, data: Mapping[str, Any]) -> str:
+    """The settings with the local AWS's account wherever their own accounts stand."""
+    for account in data["config"].get("aws:allowedAccountIds", ()):
+        text = text.replace(account, ACCOUNT)
+    return text

@@ -1,8 +1,11 @@
 """`rayeks prove`: the stack through the engine, the controllers beside it, everything launched, everything gone."""
 
+import os
+import shutil
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -17,6 +20,7 @@ from rayeks.engine.controllers import Told
 from rayeks.engine.lock import exclusive
 from rayeks.engine.up import Outcome
 from rayeks.engine.up import up as provision
+from rayeks.engine.workspace import LOCAL, known
 from rayeks.plan import plan
 from rayeks.preflight.stack import platform as configured
 from rayeks.proof import classes, launches, rest
@@ -29,21 +33,53 @@ PLACED_S = 240.0
 DRAINED_S = 180.0
 
 
-def prove(console: Console) -> Proof:
-    """Prove the stack `local`; faults are in the answer, UserError is for what kept the proof from being made.
+def prove(console: Console, stack: str = LOCAL) -> Proof:
+    """Prove a stack; faults are in the answer, UserError is for what kept the proof from being made.
 
     Brings the stack up, starts the controllers, waits until every EC2NodeClass is Ready under the rights of Karpenter's
     own role, launches every sample and a pod for each pool, and takes it all away again. The controllers are stopped
-    whatever happens; the stack stays.
+    whatever happens. The stack `local` stays; another one is rehearsed in servers of its own, and gone with them.
     """
+    if known(stack) == LOCAL:
+        return _proved(console, None)
+    with rehearsal(stack):
+        return _proved(console, stack)
+
+
+@contextmanager
+def rehearsal(stack: str) -> Generator[None]:
+    """A home of the stack's own for the length of the block, emptied first of what a killed one left, and after it."""
+    mine = os.environ.get("RAYEKS_HOME")
+    folder = home() / "rehearsals" / stack
+    os.environ["RAYEKS_HOME"] = str(folder)
+    try:
+        _emptied(folder)
+        yield
+    finally:
+        _emptied(folder)
+        if mine is None:
+            del os.environ["RAYEKS_HOME"]
+        else:
+            os.environ["RAYEKS_HOME"] = mine
+
+
+def _emptied(folder: Path) -> None:
+    """End every server of a home and forget what it held."""
+    for service in services.recorded():
+        services.stop(service.name)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _proved(console: Console, rehearsed: str | None) -> Proof:
     began = time.monotonic()
+    stack = rehearsed or LOCAL
 
     def say(text: str) -> None:
         console.print(text, soft_wrap=True, highlight=False, markup=False)
 
-    platform = configured(plan("local", root=root()))
-    outcome = provision(console)
-    with exclusive(home() / "lock", "rayeks prove"), controlled(outcome, platform, say) as cluster:
+    platform = configured(plan(stack, root=root()))
+    outcome = provision(console, rehearsed=rehearsed)
+    with exclusive(home() / "lock", f"rayeks prove {stack}"), controlled(outcome, platform, say) as cluster:
         found, faults = classes.ready(cluster, say)
         placements: list[Placement] = []
         drained = None
@@ -51,7 +87,7 @@ def prove(console: Console) -> Proof:
             placements, drained, faults = _placed(cluster, platform, outcome.outputs, say)
         memory = {each.name: _memory(each) for each in services.recorded() if each.alive}
     return Proof(
-        stack="local",
+        stack=stack,
         classes=found,
         placements=tuple(placements),
         drained_s=drained,
