@@ -140,9 +140,10 @@ def down(
 def prove(stack: Stack = "local", as_json: Json = False) -> None:
     """Let the real Karpenter, KubeRay and Kueue place everything that a stack runs, and say on what.
 
-    Brings the stack up on this machine (another than `local` in servers of its own, which are gone afterwards), starts the controllers on this machine (nodes and containers are simulated by KWOK, everything
-    else is real), waits until every EC2NodeClass is Ready under the rights of Karpenter's own role, launches every
-    sample and a pod for each pool, prints machines, prices and what is left over, and takes all of it away again.
+    Brings the stack up on this machine (another than `local` in servers of its own, which are gone afterwards) and the
+    controllers beside it; nodes and containers are simulated by KWOK, everything else is real. Waits until every
+    EC2NodeClass is Ready under the rights of Karpenter's own role, launches every sample and a pod for each pool,
+    prints machines, prices and what is left over, and takes all of it away again.
     Ends with 1 when a pod stays Pending, with the controllers' own words. The first time the controllers are built.
 
     Examples: `rayeks prove` · `rayeks prove prod` · `rayeks prove --json | jq .placements`
