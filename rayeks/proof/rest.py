@@ -11,6 +11,9 @@ Say = Callable[[str], None]
 IDLE = "5s"
 """How long a pool's node may stand empty while a proof ends; the pools' own times are minutes."""
 
+GONE_S = 60.0
+"""How long a namespace may take to be gone; what comes after needs its name."""
+
 RAY = ("rayjobs", "rayservices", "rayclusters", "raycronjobs")
 
 
@@ -25,9 +28,11 @@ def clear(cluster: Cluster, say: Say) -> None:
     for item in cluster.listed("/api/v1/pods", LAUNCH_LABEL):
         cluster.delete(item | {"apiVersion": "v1", "kind": "Pod"})
         removed += 1
-    for item in cluster.listed("/api/v1/namespaces"):
-        if item["metadata"]["name"] == NAMESPACE:
-            cluster.delete(item | {"apiVersion": "v1", "kind": "Namespace"})
+    kind = cluster.api.kind("v1", "Namespace")
+    cluster.api.delete(kind, None, NAMESPACE, "Background")
+    deadline = time.monotonic() + GONE_S
+    while cluster.api.metadata(kind, None, NAMESPACE) and time.monotonic() < deadline:
+        time.sleep(0.5)
     if removed:
         say(f"removed {removed} objects of a proof")
 
