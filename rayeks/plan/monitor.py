@@ -24,6 +24,7 @@ FEATURES = (
     pb.RESOURCE_MONITOR_FEATURE_SECRETS,
     pb.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS,
     pb.RESOURCE_MONITOR_FEATURE_DELETED_WITH,
+    pb.RESOURCE_MONITOR_FEATURE_REPLACE_WITH,
     pb.RESOURCE_MONITOR_FEATURE_OUTPUT_VALUES,
     pb.RESOURCE_MONITOR_FEATURE_TRANSFORMS,
 )
@@ -58,7 +59,7 @@ class Monitor(MockMonitor):
 
     def SupportsFeature(self, request: Any) -> Any:  # noqa: N802
         """The same, asked one by one by older code."""
-        known = {"secrets", "outputValues", "deletedWith", "aliasSpecs", "transforms"}
+        known = {"secrets", "outputValues", "deletedWith", "replaceWith", "aliasSpecs", "transforms"}
         return pb.SupportsFeatureResponse(hasSupport=request.id in known)
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802

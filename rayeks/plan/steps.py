@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from pulumi.runtime import rpc
+
 from local.providers.wire import UNKNOWN
 from rayeks.plan.model import PROVIDERS, Plan, Resource, urn
 from rayeks.plan.provider_rules import Diff, Rules, reset
@@ -33,7 +35,9 @@ class Step:
     """What befalls one resource: the paths that change, those that force a replacement, and what drags it along.
 
     `before` is the resource as it is, None for a new one; `dragged_by` the URN of the resource whose deletion takes it
-    along. `delete_first` is whether the old one goes before the new one comes, `known` whether its rules are known.
+    along. `delete_first` is whether the old one goes before the new one comes. `known` is False where it could not be
+    told: nobody here knows the type's rules, or its provider has a setting that is known only later; it is then taken
+    for an update, as the engine takes it.
     """
 
     op: Op
@@ -68,6 +72,7 @@ class Steps:
         self._was: dict[str, str] = {}  # URN → the URN that it had
         self._replaced: set[str] = set()
         self._providers: dict[str, Mapping[str, Any]] = {}
+        self._unsettled: set[str] = set()  # providers with a setting that is not known yet
         self.steps: dict[str, Step] = {}
 
     def note(self, component: Resource) -> None:
@@ -81,6 +86,8 @@ class Steps:
         self.steps[resource.urn] = step
         if resource.type.startswith(PROVIDERS):
             self._providers[resource.urn] = inputs
+            if any(value in (UNKNOWN, rpc.UNKNOWN) for value in inputs.values()):
+                self._unsettled.add(resource.urn)
         if step.op is Op.REPLACE:
             self._replaced.add(resource.urn)
         return step, outputs
@@ -96,6 +103,8 @@ class Steps:
     def _decided(self, resource: Resource, old: Old | None) -> tuple[Mapping[str, Any], Step, dict[str, Any]]:
         rules, key = self._rules, resource.urn
         news: Mapping[str, Any] = reveal(resource.inputs)
+        if resource.provider in self._unsettled:
+            return news, self._unsaid(resource, old), {}
         if old is None:
             inputs = rules.checked(key, news, None)
             return inputs, Step(Op.CREATE, resource), rules.created(key, inputs)
@@ -121,6 +130,17 @@ class Steps:
             step = Step(Op.UPDATE, resource, old.resource, diff.changed, known=diff.known)
             return inputs, step, rules.updated(key, old.inputs, old.outputs, inputs)
         return inputs, Step(Op.SAME, resource, old.resource), dict(old.outputs)
+
+    def _unsaid(self, resource: Resource, old: Old | None) -> Step:
+        """The step of a resource whose provider cannot be asked, because one of its settings is not known yet."""
+        if old is None:
+            return Step(Op.CREATE, resource)
+        if old.resource.urn in self._condemned:
+            root, keys = self._condemned[old.resource.urn]
+            return Step(Op.REPLACE, resource, old.resource, keys, keys, dragged_by=root, delete_first=True)
+        if self._replaced & set(resource.replace_with) or self._provider_changed(resource, old.resource):
+            return Step(Op.REPLACE, resource, old.resource, ("provider",), ("provider",))
+        return Step(Op.UPDATE, resource, old.resource, known=False)
 
     def _diff(self, resource: Resource, old: Old, inputs: Mapping[str, Any]) -> Diff:
         if self._replaced & set(resource.replace_with):

@@ -95,6 +95,7 @@ def _options(resource: Resource) -> Any:
         protect=resource.protect,
         ignore_changes=resource.ignore_changes,
         replace_on_changes=resource.replace_on_changes,
+        replace_with=resource.replace_with,
         retain_on_delete=resource.retain_on_delete,
         deleted_with=resource.deleted_with or "",
         delete_before_replace=resource.delete_before_replace,
@@ -111,6 +112,7 @@ def _with_options(resource: Resource, options: Any) -> Resource:
         protect=options.protect if options.HasField("protect") else resource.protect,
         ignore_changes=tuple(options.ignore_changes),
         replace_on_changes=tuple(options.replace_on_changes),
+        replace_with=tuple(options.replace_with),
         retain_on_delete=options.retain_on_delete,
         deleted_with=options.deleted_with or None,
         delete_before_replace=options.delete_before_replace
