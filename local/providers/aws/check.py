@@ -166,4 +166,9 @@ def preview_state(
     known = {name: value for name, value in inputs.items() if name in schema.state}
     if state is None:
         return {**dict.fromkeys(schema.state, UNKNOWN), **known}
-    return {**state, **dict.fromkeys(volatile & state.keys(), UNKNOWN), **known}
+    promised = {**state, **dict.fromkeys(volatile & state.keys(), UNKNOWN), **known}
+    for name, value in known.items():
+        before = state.get(name)
+        if schema.state[name].kind.name == "object" and isinstance(value, Mapping) and isinstance(before, Mapping):
+            promised[name] = {**before, **value}  # AWS's own words inside it, such as a cluster's security group
+    return promised

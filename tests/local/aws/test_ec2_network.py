@@ -88,6 +88,11 @@ def test_a_regional_nat_gateway_belongs_to_the_vpc(aws) -> None:
     assert seen["AvailabilityMode"] == "regional"
     assert seen["AutoProvisionZones"] == "enabled"
     assert "SubnetId" not in seen
+    of_vpc = [{"Name": "vpc-id", "Values": [vpc]}]
+    assert len(aws("ec2").describe_route_tables(Filters=of_vpc)["RouteTables"]) == 2
+    aws("ec2").delete_nat_gateway(NatGatewayId=made["NatGatewayId"])
+    (main,) = aws("ec2").describe_route_tables(Filters=of_vpc)["RouteTables"]
+    assert main["Associations"][0]["Main"], "the gateway's own table went with it"
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def test_a_transform_of_the_component_reaches_its_children(planned):
 
         def beyond(args):
             if args.type_ == "aws:eks/cluster:Cluster":
-                args.opts.protect = True
+                args.opts.protect, args.opts.replace_with = True, [vpc]
                 more = {"zonalShiftConfig": {"enabled": True}, "tags": {"key": key.arn}}
                 return ResourceTransformResult(props={**args.props, **more}, opts=args.opts)
 
@@ -142,6 +142,7 @@ def test_a_transform_of_the_component_reaches_its_children(planned):
     assert cluster.inputs["zonalShiftConfig"] == {"enabled": True}
     assert cluster.inputs["vpcConfig"]["subnetIds"] == [one(found, "vpc").id], "what it left alone stays"
     assert cluster.protect and not one(found, "c-kube-proxy").protect
+    assert cluster.replace_with == (one(found, "vpc").urn,)
     assert cluster.inputs["tags"]["key"] == one(found, "key").outputs["arn"]
     assert one(found, "c-eksRole-role").urn in cluster.dependencies
     assert "bootstrapSelfManagedAddons" in cluster.ignore_changes

@@ -99,6 +99,9 @@ def delete_nat_gateway(call: Call, request: Document) -> Document:
             backend.disassociate_address(association_id=address["AssociationId"])
         if address.get("NetworkInterfaceId"):
             backend.delete_network_interface(address["NetworkInterfaceId"])
+    if gateway.about.get("RouteTableId"):
+        # The table that came with a regional gateway goes with it, or the VPC could never go.
+        backend.delete_route_table(gateway.about["RouteTableId"])
     gateway.about |= {"State": "deleted", "DeleteTime": datetime.now(UTC)}
     return {"NatGatewayId": key}
 

@@ -278,4 +278,20 @@ FLOW_LOG = Resource(
     tagging=tagging("vpc-flow-log"),
 )
 
-TYPES = (VPC, SUBNET, INTERNET_GATEWAY, EIP, NAT_GATEWAY, FLOW_LOG)
+TAG = Resource(
+    token="aws:ec2/tag:Tag",
+    service="ec2",
+    id="{resourceId},{key}",
+    create=Call("CreateTags", {"Resources": ["{resourceId}"], "Tags": [{"Key": "{key}", "Value": "{value}"}]}),
+    reads=(filtered("DescribeTags", "Tags[0]", {"resource-id": "{resourceId}", "key": "{key}"}),),
+    changes=(
+        Change(
+            "value",
+            Call("CreateTags", {"Resources": ["{resourceId}"], "Tags": [{"Key": "{key}", "Value": "{value}"}]}),
+        ),
+    ),
+    delete=(Call("DeleteTags", {"Resources": ["{resourceId}"], "Tags": [{"Key": "{key}"}]}),),
+    replaces=words("resourceId key"),
+)
+
+TYPES = (VPC, SUBNET, INTERNET_GATEWAY, EIP, NAT_GATEWAY, FLOW_LOG, TAG)

@@ -1,6 +1,7 @@
 """Registries, topics, budgets and anomaly alerts on the real engine: created, read back, repaired, changed, deleted."""
 
 import json
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -155,7 +156,7 @@ def bill(columns=COLUMNS, granularity="HOURLY", team="research", billing=True):
             "output_type": "CUSTOM",
             "overwrite": "OVERWRITE_REPORT",
         }
-        destination = {
+        destination: Any = {
             "s3_bucket": bucket.bucket,
             "s3_prefix": "bill",
             "s3_region": "us-west-2",

@@ -247,6 +247,14 @@ def test_a_preview_promises_what_is_known_and_no_more():
     assert later == {"arn": "a", "url": UNKNOWN, "name": "q"}
 
 
+def test_a_preview_of_an_update_keeps_what_aws_said_inside_an_object():
+    state = {"vpcConfig": {"subnetIds": ["a"], "clusterSecurityGroupId": "sg-1"}, "tags": {"a": "1", "b": "2"}}
+    inputs = {"vpcConfig": {"subnetIds": ["a", "b"]}, "tags": {"a": "1"}}
+    later = check.preview_state(schema.load("aws:eks/cluster:Cluster"), inputs, state, frozenset())
+    assert later["vpcConfig"] == {"subnetIds": ["a", "b"], "clusterSecurityGroupId": "sg-1"}
+    assert later["tags"] == {"a": "1"}, "a map is the program's alone"
+
+
 # Differences
 
 
