@@ -78,6 +78,8 @@ class Pool:
     purpose: str
     taints: tuple[Taint, ...] = ()
     gpu: bool = False
+    spot: bool = False
+    """Whether its machines may be spot: EC2 takes them back with two minutes' notice."""
 
     def labels(self) -> dict[str, str]:
         """What every node of the pool carries."""
@@ -100,9 +102,9 @@ class Pool:
 GPU_TAINT = Taint(GPU_RESOURCE)
 
 RAY_HEAD = Pool("ray-head", "Ray heads: on-demand, never disrupted", (Taint("ray.io/head"),))
-RAY_CPU = Pool("ray-cpu", "CPU workers: spot first")
-RAY_DATA = Pool("ray-data", "Data workers: memory and NVMe for spill", (Taint("ray.io/data"),))
-RAY_GPU_INFER = Pool("ray-gpu-infer", "Inference and small fine-tuning: one to four GPUs", (GPU_TAINT,), gpu=True)
+RAY_CPU = Pool("ray-cpu", "CPU workers: spot first", spot=True)
+RAY_DATA = Pool("ray-data", "Data workers: memory and NVMe for spill", (Taint("ray.io/data"),), spot=True)
+RAY_GPU_INFER = Pool("ray-gpu-infer", "Inference and small fine-tuning: one to four GPUs", (GPU_TAINT,), gpu=True, spot=True)
 RAY_GPU_TRAIN = Pool(
     "ray-gpu-train",
     "Multi-node GPU training: one placement group",
