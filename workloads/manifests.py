@@ -129,7 +129,9 @@ def _growing(cluster: Cluster) -> dict[str, str]:
 
 
 def _worker_group(cluster: Cluster, group: Workers, labels: dict[str, str], *, keep: bool) -> Manifest:
-    template = _pod(cluster, group, "worker", labels, keep=keep)
+    # Karpenter evicts no pod with do-not-disrupt, not even on a spot notice: such a worker would never hear SIGTERM,
+    # and end with its machine. Nothing else moves it: these pools are consolidated when they are empty.
+    template = _pod(cluster, group, "worker", labels, keep=keep and not contract.POOLS[group.pool].spot)
     if group.one_zone:
         template["spec"]["affinity"] = _same_zone(labels)
     return {
