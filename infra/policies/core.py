@@ -165,6 +165,11 @@ def differs(value: Any, *wanted: Any) -> bool:
     return value is not UNKNOWN and _spelt(value) not in [_spelt(other) for other in wanted]
 
 
+def is_true(value: Any) -> bool:
+    """Whether a value is known to be true."""
+    return value is not UNKNOWN and not differs(value, True)
+
+
 def _spelt(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
 

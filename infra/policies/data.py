@@ -2,7 +2,19 @@
 
 from collections.abc import Iterator
 
-from infra.policies.core import IN_PROD, UNKNOWN, WHERE_IT_COUNTS, Finding, Resource, Stack, differs, each, items, whole
+from infra.policies.core import (
+    IN_PROD,
+    UNKNOWN,
+    WHERE_IT_COUNTS,
+    Finding,
+    Resource,
+    Stack,
+    differs,
+    each,
+    is_true,
+    items,
+    whole,
+)
 from infra.policies.kinds import BUCKET, EFS, EKS, KEY, LUSTRE, holders
 
 
@@ -19,7 +31,7 @@ from infra.policies.kinds import BUCKET, EFS, EKS, KEY, LUSTRE, holders
 def data_is_protected(resource: Resource, environment: str) -> Iterator[str]:
     if not resource.protect:
         yield "is not protected"
-    if not differs(resource.get("forceDestroy"), True) and resource.get("forceDestroy") is not UNKNOWN:
+    if is_true(resource.get("forceDestroy")):
         yield "is emptied when it is deleted"
 
 

@@ -2,7 +2,19 @@
 
 from collections.abc import Iterator
 
-from infra.policies.core import UNKNOWN, WHERE_IT_COUNTS, Finding, Resource, Stack, at, differs, each, items, whole
+from infra.policies.core import (
+    UNKNOWN,
+    WHERE_IT_COUNTS,
+    Finding,
+    Resource,
+    Stack,
+    at,
+    differs,
+    each,
+    is_true,
+    items,
+    whole,
+)
 from infra.policies.documents import allowed
 from infra.policies.kinds import BUCKET, EKS, NODE_CLASS, TEMPLATE, holders
 
@@ -104,7 +116,7 @@ def security_groups_are_not_open(resource: Resource, environment: str) -> Iterat
 def machines_have_no_public_address(resource: Resource, environment: str) -> Iterator[str]:
     asked = [resource.get("mapPublicIpOnLaunch"), resource.get("spec.associatePublicIPAddress")]
     asked += [at(interface, "associatePublicIpAddress") for interface in items(resource.get("networkInterfaces"))]
-    if any(value is not UNKNOWN and not differs(value, True) for value in asked):
+    if any(is_true(value) for value in asked):
         yield "gives what is launched a public address"
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from infra.policies.core import UNKNOWN, Resource, differs, each
+from infra.policies.core import Resource, differs, each
 from infra.policies.kinds import NODE_CLASS, NODE_GROUP, TEMPLATE
 
 
@@ -40,6 +40,5 @@ def node_groups_have_a_template(resource: Resource, environment: str) -> Iterato
     fix="set nodeRepairConfig.enabled",
 )
 def nodes_are_repaired(resource: Resource, environment: str) -> Iterator[str]:
-    enabled = resource.get("nodeRepairConfig.enabled")
-    if enabled is not UNKNOWN and differs(enabled, True):
+    if differs(resource.get("nodeRepairConfig.enabled"), True):
         yield "is not repaired"

@@ -74,9 +74,12 @@ def against(stack: str, ref: str, *, root: Path, today: date | None = None) -> t
     absent = kind == "absent"
     base = Plan(head.stack, head.project, (), {}, head.config) if absent else found
     steps = preview(stack, root=root, before=base)
-    judged = (policies(base, today=today), policies(head, today=today))
     usd = (Decimal("0.00") if absent else _usd(base, today), _usd(head, today))
-    return head, Comparison(ref, commit, dirty, difference(steps, judged=judged, usd=usd), absent=absent)
+    before, after = (
+        policies(planned, monthly_usd=None if cost is None else float(cost), today=today)
+        for planned, cost in zip((base, head), usd, strict=True)
+    )
+    return head, Comparison(ref, commit, dirty, difference(steps, judged=(before, after), usd=usd), absent=absent)
 
 
 def _usd(planned: Plan, today: date) -> Decimal | None:
