@@ -18,6 +18,10 @@ from infra.network import Network
 from infra.placement import Placement
 
 NAMESPACE = "kube-system"
+DRAINED = pulumi.CustomTimeouts(delete="30m")
+"""How long a tear-down waits for nodes: a NodePool is deleted in the foreground, so it goes after its NodeClaims, each
+held by its finalizer until the instance is gone, and an EC2NodeClass's own finalizer waits for them all. By then the
+tenants' namespaces are gone, so nothing that drains holds on to a node."""
 CHARTS = "oci://public.ecr.aws/karpenter"
 
 
@@ -164,22 +168,20 @@ class Pools(pulumi.ComponentResource):
                 parent=self,
                 provider=cluster.kubernetes,
                 depends_on=[self._karpenter, *([self._placement] if group else [])],
+                custom_timeouts=DRAINED,
             ),
         )
-        CustomResource(
-            key,
-            api_version=karpenter.NODEPOOL_API,
-            kind="NodePool",
-            metadata={"name": key},
-            spec=karpenter.node_pool(key, pool),
-            opts=ResourceOptions(
-                parent=self,
-                provider=cluster.kubernetes,
-                depends_on=[node_class],
-                # Deleting a NodePool drains and ends its nodes; a training node may take its whole grace period.
-                custom_timeouts=pulumi.CustomTimeouts(delete="30m"),
-            ),
-        )
+        for tier, spec in karpenter.node_pools(key, pool).items():
+            CustomResource(
+                tier,
+                api_version=karpenter.NODEPOOL_API,
+                kind="NodePool",
+                metadata={"name": tier},
+                spec=spec,
+                opts=ResourceOptions(
+                    parent=self, provider=cluster.kubernetes, depends_on=[node_class], custom_timeouts=DRAINED
+                ),
+            )
 
 
 def chart_values(cluster: str, endpoint: Output[str], queue: Output[str]) -> dict:

@@ -3,6 +3,7 @@
 Every rule of the table in the platform's design has one line here; field names are those of Karpenter 1.14.1.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,15 +12,17 @@ import yaml
 from infra import instances
 from infra.config.node_groups import PlacementGroup
 from infra.config.pools import (
-    CpuPool,
     DataPool,
     GpuInferPool,
     GpuTrainPool,
     HeadPool,
+    Maintenance,
     Pool,
+    _Choosing,
     _Flexible,
 )
 from infra.contract import POOLS
+from infra.requirements import FAMILY, INSTANCE_TYPE
 from infra.versions import AL2023_AMI
 
 Object = dict[str, Any]
@@ -31,6 +34,13 @@ DISCOVERY_TAG = "karpenter.sh/discovery"
 
 DRAIN = {"ray-head": "1h", "ray-cpu": "1h", "ray-data": "1h", "ray-gpu-infer": "1h", "ray-gpu-train": "24h"}
 """Kind → terminationGracePeriod: how long a do-not-disrupt pod may hold a node that must go."""
+
+PREFERRED_SHARE = 0.75
+"""The part of a pool's limits that its preferred types have; the rest is for when EC2 has none of them left."""
+REST = "-rest"
+
+WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+"""As cron counts them."""
 
 IDLE = {"ray-head": "10m", "ray-cpu": "5m", "ray-data": "5m", "ray-gpu-infer": "15m", "ray-gpu-train": "30m"}
 """Kind → consolidateAfter: Ray's autoscaler empties a worker after 60 s, so a node has time to be used again."""
@@ -94,8 +104,23 @@ def node_class(
     return spec
 
 
-def node_pool(name: str, pool: Pool) -> Object:
-    """The spec of the pool's NodePool; `name` is also its EC2NodeClass's."""
+def node_pools(name: str, pool: Pool) -> dict[str, Object]:
+    """NodePool → spec: one, or where the pool prefers some types, one of those and one of the rest.
+
+    Karpenter tries the heavier first and knows no limit over several NodePools, so the two share the pool's.
+    """
+    if not isinstance(pool, _Choosing) or not pool.prefer:
+        return {name: node_pool(name, pool)}
+    preferred, rest = _split(limits(pool))
+    return {
+        name: node_pool(name, pool, [_in(INSTANCE_TYPE, *pool.prefer)]) | {"limits": preferred},
+        f"{name}{REST}": node_pool(name, pool, [_not_in(INSTANCE_TYPE, *pool.prefer)])
+        | {"weight": pool.weight - 1, "limits": rest},
+    }
+
+
+def node_pool(name: str, pool: Pool, narrower: Sequence[Requirement] = ()) -> Object:
+    """The spec of a NodePool over all that the pool may use, or `narrower`; `name` is also its EC2NodeClass's."""
     contract = POOLS[pool.kind]
     return {
         "weight": pool.weight,
@@ -104,7 +129,7 @@ def node_pool(name: str, pool: Pool) -> Object:
             "metadata": {"labels": contract.labels()},
             "spec": {
                 "nodeClassRef": {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": name},
-                "requirements": requirements(pool),
+                "requirements": [*requirements(pool), *narrower],
                 "taints": [taint.manifest() for taint in contract.taints],
                 "expireAfter": pool.expire_after,
                 "terminationGracePeriod": DRAIN[pool.kind],
@@ -126,42 +151,54 @@ def requirements(pool: Pool) -> list[Requirement]:
         found.append(_in("topology.kubernetes.io/zone", *zones))
     if isinstance(pool, _Flexible):
         found += _flexible(pool)
-    if isinstance(pool, CpuPool):
         # Exists with minValues: spot needs several families to move between.
-        found.append(
-            {
-                "key": "karpenter.k8s.aws/instance-family",
-                "operator": "Exists",
-                "minValues": pool.min_families,
-            }
-        )
+        if pool.min_families > 1:
+            found.append({"key": FAMILY, "operator": "Exists", "minValues": pool.min_families})
     if isinstance(pool, DataPool):
         found.append(_gte("karpenter.k8s.aws/instance-local-nvme", pool.min_nvme_gib))
     if isinstance(pool, GpuInferPool):
         found += [
-            _in("karpenter.k8s.aws/instance-family", *pool.families),
+            _in(FAMILY, *pool.families),
             _gte("karpenter.k8s.aws/instance-gpu-count", 1),
-            _lte("karpenter.k8s.aws/instance-gpu-count", pool.max_gpus_per_node),
         ]
+        if pool.max_gpus_per_node:
+            found.append(_lte("karpenter.k8s.aws/instance-gpu-count", pool.max_gpus_per_node))
     if isinstance(pool, GpuTrainPool):
-        found.append(_in("node.kubernetes.io/instance-type", pool.instance_type))
+        found.append(_in(INSTANCE_TYPE, pool.instance_type))
     return found
 
 
 def limits(pool: Pool) -> Object:
     """The most that the pool may hold at once."""
     held = {"cpu": str(pool.limits.cpu), "memory": f"{pool.limits.memory_gib}Gi"}
-    return held | ({"nvidia.com/gpu": str(pool.limits.gpus)} if POOLS[pool.kind].gpu else {})
+    if POOLS[pool.kind].gpu:
+        held["nvidia.com/gpu"] = str(pool.limits.gpus)
+    return held | ({"nodes": str(pool.limits.nodes)} if pool.limits.nodes else {})
 
 
 def budgets(pool: Pool) -> list[Object]:
-    """How many nodes may be disrupted at once, by reason. Expiry, interruption and repair ignore budgets."""
-    empty = {"nodes": "100%", "reasons": ["Empty"]}
-    if isinstance(pool, GpuTrainPool):
-        return [empty, {"nodes": "0", "reasons": ["Drifted", "Underutilized"]}]
-    if isinstance(pool, HeadPool):
-        return [empty, {"nodes": "1", "reasons": ["Drifted", "Underutilized"]}]
-    return [empty, {"nodes": "10%", "reasons": ["Drifted", "Underutilized"]}]
+    """How many nodes may be disrupted at once, by reason; the strictest that is active holds.
+
+    Expiry, interruption and repair ignore budgets.
+    """
+    at_once = "0" if isinstance(pool, GpuTrainPool) else "1" if isinstance(pool, HeadPool) else "10%"
+    found: list[Object] = [
+        {"nodes": "100%", "reasons": ["Empty"]},
+        {"nodes": at_once, "reasons": ["Underutilized"]},
+        {"nodes": "1" if pool.maintenance and at_once == "0" else at_once, "reasons": ["Drifted"]},
+    ]
+    return found + ([closed(pool.maintenance)] if pool.maintenance else [])
+
+
+def closed(window: Maintenance) -> Object:
+    """The budget that lets nothing drift outside a maintenance window.
+
+    Karpenter knows no "except": the budget of 0 begins when the window ends, and lasts until it opens again.
+    """
+    end = window.start + window.hours
+    day = "*" if window.day == "daily" else str((WEEKDAYS.index(window.day) + end // 24) % 7)
+    hours = (24 if window.day == "daily" else 7 * 24) - window.hours
+    return {"nodes": "0", "reasons": ["Drifted"], "schedule": f"0 {end % 24} * * {day}", "duration": f"{hours}h"}
 
 
 def efa_interfaces(instance_type: str) -> list[Object]:
@@ -203,6 +240,17 @@ def node_config(*, raid0: bool = False) -> str:
     return yaml.safe_dump({"apiVersion": "node.eks.aws/v1alpha1", "kind": "NodeConfig", "spec": spec}, sort_keys=False)
 
 
+def _split(whole: Object) -> tuple[Object, Object]:
+    """Limits in two parts of whole pieces, the preferred types' first; together they are the whole."""
+    parts: tuple[Object, Object] = ({}, {})
+    for resource, text in whole.items():
+        unit = "Gi" if text.endswith("Gi") else ""
+        number = int(text.removesuffix(unit))
+        first = math.ceil(number * PREFERRED_SHARE)
+        parts[0][resource], parts[1][resource] = f"{first}{unit}", f"{number - first}{unit}"
+    return parts
+
+
 def _capacity(pool: Pool) -> tuple[str, ...]:
     return ("on-demand",) if isinstance(pool, HeadPool) else pool.capacity
 
@@ -212,7 +260,7 @@ def _flexible(pool: _Flexible) -> list[Requirement]:
         _in("karpenter.k8s.aws/instance-category", *pool.categories),
         _gte("karpenter.k8s.aws/instance-generation", pool.min_generation),
         _gte("karpenter.k8s.aws/instance-cpu", pool.min_vcpus),
-        _lte("karpenter.k8s.aws/instance-cpu", pool.max_vcpus),
+        *([_lte("karpenter.k8s.aws/instance-cpu", pool.max_vcpus)] if pool.max_vcpus else []),
         # Neither burstable nor shared: a GPU or a metal machine must never be bought for a CPU pod.
         {"key": "karpenter.k8s.aws/instance-gpu-count", "operator": "DoesNotExist"},
         {"key": "karpenter.k8s.aws/instance-hypervisor", "operator": "In", "values": ["nitro"]},
@@ -221,6 +269,10 @@ def _flexible(pool: _Flexible) -> list[Requirement]:
 
 def _in(key: str, *values: str) -> Requirement:
     return {"key": key, "operator": "In", "values": list(values)}
+
+
+def _not_in(key: str, *values: str) -> Requirement:
+    return {"key": key, "operator": "NotIn", "values": list(values)}
 
 
 def _gte(key: str, value: int) -> Requirement:

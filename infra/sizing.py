@@ -9,13 +9,15 @@ from infra.config.pools import GpuInferPool, GpuTrainPool, Pool
 
 
 def pool_nodes(pool: Pool) -> int:
-    """The most nodes a pool can have: its limits over the smallest machine that it may launch."""
+    """The most nodes a pool can have: its own limit, or its limits over the smallest machine that it may launch."""
     if isinstance(pool, GpuTrainPool):
         known = instances.facts(pool.instance_type)
-        return math.ceil(pool.limits.cpu / known.vcpus) if known else 0
-    if isinstance(pool, GpuInferPool):
-        return pool.limits.gpus
-    return math.ceil(pool.limits.cpu / pool.min_vcpus)
+        nodes = math.ceil(pool.limits.cpu / known.vcpus) if known else 0
+    elif isinstance(pool, GpuInferPool):
+        nodes = pool.limits.gpus
+    else:
+        nodes = math.ceil(pool.limits.cpu / pool.min_vcpus)
+    return min(nodes, pool.limits.nodes or nodes)
 
 
 def nodes_per_zone(

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 
-from infra import sizing
+from infra import fleet, sizing
 from infra.config.base import AccountId, Name, Region, Slice
 from infra.config.cluster import Cluster
 from infra.config.cost import Cost
@@ -123,7 +123,10 @@ def parse(values: Mapping[str, Any]) -> Platform:
             problems += check(**{name: sections[name] for name in wanted})
     if problems:
         raise InvalidPlatform(problems)
-    return Platform.model_validate(dict(values))
+    platform = Platform.model_validate(dict(values))
+    zones = platform.network.zones
+    pools = fleet.completed(platform.pools, platform.samples, region=platform.region, zones=zones)
+    return platform.model_copy(update={"pools": pools})
 
 
 def _section(name: str, annotation: Any, value: Any, problems: list[Problem]) -> Any:

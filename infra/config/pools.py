@@ -8,6 +8,7 @@ from infra.config.base import Count, Duration, Gib, InstanceType, Name, Slice, Z
 from infra.config.node_groups import ReservationRef
 
 CapacityType = Literal["reserved", "spot", "on-demand"]
+Optimise = Literal["cost", "balanced", "performance"]
 
 
 class Limits(Slice):
@@ -16,6 +17,15 @@ class Limits(Slice):
     cpu: Annotated[int, Field(ge=1, description="vCPUs")]
     memory_gib: Gib
     gpus: Count = 0
+    nodes: Annotated[int, Field(ge=1, le=5000)] | None = None
+
+
+class Maintenance(Slice):
+    """When Karpenter may replace nodes that have drifted (a new AMI, changed settings): hours in UTC, no others."""
+
+    day: Literal["daily", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = "daily"
+    start: Annotated[int, Field(ge=0, le=23, description="hour")]
+    hours: Annotated[int, Field(ge=1, le=23)]
 
 
 class _Pool(Slice):
@@ -38,16 +48,32 @@ class _Pool(Slice):
                 raise ValueError(f"{key} is for node_groups: Karpenter takes every share for a whole GPU")
         return given
 
+    maintenance: Maintenance | None = None
+    """When drifted nodes may be replaced; absent: at any time, within the kind's budget."""
 
-class _Flexible(_Pool):
+
+class _Choosing(_Pool):
     """A pool that leaves the instance type to Karpenter, within bounds."""
+
+    optimise: Optimise | None = None
+    """What to prefer among the types that the pool may use, as `infra.ranking` ranks them; absent: nothing, Karpenter
+    takes the cheapest that fits."""
+    prefer: tuple[InstanceType, ...] = Field((), max_length=50)
+    """Types to try first, in a NodePool of their own beside one for the rest; absent: those that `optimise` finds."""
+    zones: tuple[Zone, ...] = ()
+
+
+class _Flexible(_Choosing):
+    """A pool over whole categories of CPU machines."""
 
     categories: tuple[Literal["c", "m", "r", "i"], ...] = Field(min_length=1)
     min_generation: Annotated[int, Field(ge=4, le=9)] = 6
     min_vcpus: Annotated[int, Field(ge=2)]
-    max_vcpus: Annotated[int, Field(ge=2)]
-    """Karpenter packs pods onto big nodes without comparing prices, so the pods that a pool serves bound it."""
-    zones: tuple[Zone, ...] = ()
+    max_vcpus: Annotated[int, Field(ge=2)] | None = None
+    """Karpenter packs pods onto big nodes without comparing prices, so the pods that a pool serves bound it; absent:
+    `infra.packing` finds the bound from the stack's own jobs."""
+    min_families: Annotated[int, Field(ge=1, le=50)] = 1
+    """Spot diversity: Karpenter must keep at least so many instance families to choose from."""
 
 
 class HeadPool(_Flexible):
@@ -56,7 +82,6 @@ class HeadPool(_Flexible):
     kind: Literal["ray-head"]
     categories: tuple[Literal["c", "m", "r", "i"], ...] = ("m", "r")
     min_vcpus: int = 2
-    max_vcpus: int = 8
     root_gib: Gib = 100
 
 
@@ -67,9 +92,7 @@ class CpuPool(_Flexible):
     capacity: tuple[CapacityType, ...] = ("spot", "on-demand")
     categories: tuple[Literal["c", "m", "r", "i"], ...] = ("c", "m", "r")
     min_vcpus: int = 4
-    max_vcpus: int = 32
     min_families: Annotated[int, Field(ge=1, le=50)] = 5
-    """Spot diversity: Karpenter must keep at least so many instance families to choose from."""
 
 
 class DataPool(_Flexible):
@@ -79,18 +102,18 @@ class DataPool(_Flexible):
     capacity: tuple[CapacityType, ...] = ("spot", "on-demand")
     categories: tuple[Literal["c", "m", "r", "i"], ...] = ("r", "i")
     min_vcpus: int = 4
-    max_vcpus: int = 32
+    min_families: Annotated[int, Field(ge=1, le=50)] = 3
     min_nvme_gib: Gib = 400
 
 
-class GpuInferPool(_Pool):
+class GpuInferPool(_Choosing):
     """Inference and small fine-tuning: one GPU family or several, spot first."""
 
     kind: Literal["ray-gpu-infer"]
     families: tuple[Annotated[str, Field(pattern=r"^[a-z0-9-]+$")], ...] = Field(("g6", "g6e"), min_length=1)
     capacity: tuple[CapacityType, ...] = ("spot", "on-demand")
-    max_gpus_per_node: Annotated[int, Field(ge=1, le=8)] = 1
-    zones: tuple[Zone, ...] = ()
+    max_gpus_per_node: Annotated[int, Field(ge=1, le=8)] | None = None
+    """Absent: as many as the stack's own jobs fill, `infra.packing`."""
 
 
 class GpuTrainPool(_Pool):

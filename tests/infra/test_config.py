@@ -83,7 +83,7 @@ def test_the_report_counts_the_mistakes_and_says_that_nothing_was_created(change
         ("node_groups.system.instance_types", ["g6.xlarge"], "node_groups.system.instance_types[0]", "GPUs"),
         ("node_groups.system.zones", ["us-west-2d"], "node_groups.system.zones[0]", "network.zones"),
         ("pools.ray-head", None, "pools", "every Ray cluster needs a head"),
-        ("pools.ray-cpu.min_vcpus", 64, "pools.ray-cpu.min_vcpus", "more than max_vcpus"),
+        ("pools.ray-cpu.max_vcpus", 2, "pools.ray-cpu.min_vcpus", "more than max_vcpus"),
         ("pools.ray-gpu-infer.families", ["g99"], "pools.ray-gpu-infer.families[0]", "no instance family"),
         ("pools.ray-gpu-train.zone", "us-west-2d", "pools.ray-gpu-train.zone", "network.zones"),
         ("pools.ray-gpu-train.instance_type", "m7i.large", "pools.ray-gpu-train.instance_type", "no whole NVIDIA"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra import karpenter
+from infra import karpenter, sizing
 from infra.config import parse
 from infra.contract import POOLS as EVERY_POOL
 from infra.contract import RAY_GPU_SHARED
@@ -45,7 +45,9 @@ def test_heads_run_on_demand_in_a_pool_of_their_own(pools):
     assert [taint["key"] for taint in spec_of(pools, "ray-head")["taints"]] == ["ray.io/head"]
 
 
-def test_cpu_workers_bound_their_machines_and_keep_spot_diversity(pools):
+def test_cpu_workers_keep_spot_diversity_and_their_machines_have_bounds(values):
+    values["pools"]["ray-cpu"]["max_vcpus"] = 32
+    pools = parse(values).pools
     family = requirement(pools, "ray-cpu", "karpenter.k8s.aws/instance-family")[0]
     assert family["minValues"] == 5
     bounds = requirement(pools, "ray-cpu", "karpenter.k8s.aws/instance-cpu")
@@ -61,7 +63,7 @@ def test_a_training_pool_is_one_type_in_one_zone_and_is_not_disturbed(pools):
     made = karpenter.node_pool("ray-gpu-train", pools["ray-gpu-train"])
     assert requirement(pools, "ray-gpu-train", "node.kubernetes.io/instance-type")[0]["values"] == ["p5.48xlarge"]
     assert requirement(pools, "ray-gpu-train", "topology.kubernetes.io/zone")[0]["values"] == ["us-west-2b"]
-    assert {"nodes": "0", "reasons": ["Drifted", "Underutilized"]} in made["disruption"]["budgets"]
+    assert {"nodes": "0", "reasons": ["Drifted"]} in made["disruption"]["budgets"]
     assert made["template"]["spec"]["expireAfter"] == "Never"
 
 
@@ -104,3 +106,43 @@ def test_roots_are_encrypted_and_metadata_needs_a_token(pools):
 def test_a_card_that_takes_no_efa_gets_none():
     layout = karpenter.efa_interfaces("p6-b300.48xlarge")
     assert [i["interfaceType"] for i in layout if i["networkCardIndex"] == 0] == ["interface"]
+
+
+def allowed(budgets, reason, hour):
+    """Whether Karpenter may disrupt a node for the reason, `hour` hours into a week that begins on a Sunday."""
+
+    def active(budget):
+        if "schedule" not in budget:
+            return True
+        _, start, _, _, day = budget["schedule"].split()
+        lasts = int(budget["duration"].removesuffix("h"))
+        days = range(-7, 7) if day == "*" else (int(day) - 7, int(day))
+        return any(0 <= hour - (24 * each + int(start)) < lasts for each in days)
+
+    return all(b["nodes"] != "0" for b in budgets if active(b) and reason in b["reasons"])
+
+
+@pytest.mark.parametrize("name", POOLS)
+@pytest.mark.parametrize(
+    ("window", "first", "hours"),
+    [
+        ({"day": "saturday", "start": 3, "hours": 4}, {6 * 24 + 3}, 4),
+        ({"day": "saturday", "start": 22, "hours": 6}, {6 * 24 + 22}, 6),
+        ({"day": "sunday", "start": 0, "hours": 23}, {0}, 23),
+        ({"start": 22, "hours": 4}, {24 * day + 22 for day in range(7)}, 4),
+    ],
+    ids=["a night", "into the next day and week", "all but an hour", "each night"],
+)
+def test_nodes_drift_in_their_maintenance_window_and_at_no_other_hour(values, name, window, first, hours):
+    values["pools"][name]["maintenance"] = window
+    budgets = karpenter.budgets(parse(values).pools[name])
+    open_hours = {(start + hour) % 168 for start in first for hour in range(hours)}
+    assert {hour for hour in range(168) if allowed(budgets, "Drifted", hour)} == open_hours
+    assert all(allowed(budgets, "Empty", hour) for hour in range(168)), "empty nodes never wait for a window"
+
+
+def test_a_pool_may_be_limited_in_nodes(values):
+    values["pools"]["ray-cpu"]["limits"]["nodes"] = 3
+    pool = parse(values).pools["ray-cpu"]
+    assert karpenter.limits(pool)["nodes"] == "3"
+    assert sizing.pool_nodes(pool) == 3

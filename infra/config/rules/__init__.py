@@ -15,6 +15,7 @@ from infra.config.rules import (
     pools,
     queueing,
     samples,
+    schedulable,
     teams,
 )
 from infra.config.rules.base import RULES, Problem
@@ -32,5 +33,6 @@ __all__ = [
     "pools",
     "queueing",
     "samples",
+    "schedulable",
     "teams",
 ]

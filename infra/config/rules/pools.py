@@ -31,7 +31,7 @@ def pools_can_launch(region: str, network: AnyNetwork, pools: dict[str, Pool]) -
                 yield Problem(f"{path}.instance_type", f"{pool.instance_type} has no whole NVIDIA GPU")
             continue
         yield from zone_problems(f"{path}.zones", pool.zones, network)
-        if isinstance(pool, _Flexible) and pool.min_vcpus > pool.max_vcpus:
+        if isinstance(pool, _Flexible) and pool.max_vcpus and pool.min_vcpus > pool.max_vcpus:
             yield Problem(f"{path}.min_vcpus", f"{pool.min_vcpus} is more than max_vcpus {pool.max_vcpus}")
         if isinstance(pool, GpuInferPool):
             for index, family in enumerate(pool.families):
