@@ -2,10 +2,13 @@
 
 import json
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from rayeks.cli import state
+from rayeks.cli.bootstrap import bootstrap
 from rayeks.errors import UserError
 
 app = typer.Typer(
@@ -37,27 +40,49 @@ def root(
 @app.command()
 def plan(
     stack: Stack,
+    base: Annotated[
+        str | None, typer.Option("--base", metavar="REF", help="What changes since this git ref, and what that breaks.")
+    ] = None,
     as_json: Json = False,
-    full: Annotated[bool, typer.Option("--full", help="Every resource by name, not only how many.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="A comment for a pull request.")] = False,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="A page with pictures, in a file.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="A price that is not known fails too.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Every resource by name, and every line of the bill.")] = False,
 ) -> None:
-    """What a stack would be, in seconds: no engine, no server, no credentials.
+    """What a stack would be and cost, and what breaks, in seconds: no engine, no server, no credentials.
 
-    Ends with 1 when AWS would refuse a value in it.
+    Ends with 1 when AWS would refuse a value in it, or when it breaks a policy that must hold.
 
-    Examples: `rayeks plan prod` · `rayeks plan prod --json | jq .outputs`
+    Examples: `rayeks plan prod` · `rayeks plan prod --base main --html plan.html` · `rayeks plan prod --json | jq .bill`
     """
     from local.home import root
     from rayeks.plan import plan as planned
     from rayeks.plan.report import assess
 
-    report = assess(planned(stack, root=root()))
+    comparison = None
+    if base:
+        from rayeks.plan.base import against
+
+        found, comparison = against(stack, base, root=root())
+    else:
+        found = planned(stack, root=root())
+    report = assess(found, comparison=comparison)
+    if html:
+        from rayeks.report.html import page
+
+        html.write_text(page(report))
     if as_json:
         typer.echo(report.document(), nl=False)
+    elif as_markdown:
+        from rayeks.report.markdown import comment
+
+        typer.echo(comment(report), nl=False)
     else:
         from rayeks.cli.show import console
+        from rayeks.report.terminal import render
 
-        console().print(report.render(full=full))
-    report.raise_for_findings()
+        console().print(render(report, full=full))
+    report.raise_for_alarms(strict=strict)
 
 
 @app.command()
@@ -232,6 +257,10 @@ def doctor(as_json: Json = False) -> None:
         show.console().print(show.findings(findings))
     if any(finding.missing for finding in findings):
         raise typer.Exit(1)
+
+
+app.command()(bootstrap)
+app.add_typer(state.app, name="state")
 
 
 @app.command()
