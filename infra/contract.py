@@ -104,7 +104,9 @@ GPU_TAINT = Taint(GPU_RESOURCE)
 RAY_HEAD = Pool("ray-head", "Ray heads: on-demand, never disrupted", (Taint("ray.io/head"),))
 RAY_CPU = Pool("ray-cpu", "CPU workers: spot first", spot=True)
 RAY_DATA = Pool("ray-data", "Data workers: memory and NVMe for spill", (Taint("ray.io/data"),), spot=True)
-RAY_GPU_INFER = Pool("ray-gpu-infer", "Inference and small fine-tuning: one to four GPUs", (GPU_TAINT,), gpu=True, spot=True)
+RAY_GPU_INFER = Pool(
+    "ray-gpu-infer", "Inference and small fine-tuning: one to four GPUs", (GPU_TAINT,), gpu=True, spot=True
+)
 RAY_GPU_TRAIN = Pool(
     "ray-gpu-train",
     "Multi-node GPU training: one placement group",
