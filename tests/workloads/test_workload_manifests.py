@@ -107,6 +107,16 @@ def test_the_head_takes_no_tasks_and_waits_on_machines_of_its_own() -> None:
     assert pod["metadata"]["annotations"] == {"karpenter.sh/do-not-disrupt": "true"}
 
 
+def test_a_worker_that_may_stand_on_spot_can_be_evicted_and_its_head_cannot() -> None:
+    cluster = ray_job(the_job())["spec"]["rayClusterSpec"]
+    workers = {
+        group["template"]["spec"]["nodeSelector"][contract.POOL_LABEL]: group["template"]["metadata"].get("annotations")
+        for group in cluster["workerGroupSpecs"]
+    }
+    assert workers and all((kept is None) == contract.POOLS[pool].spot for pool, kept in workers.items())
+    assert cluster["headGroupSpec"]["template"]["metadata"]["annotations"] == contract.DO_NOT_DISRUPT
+
+
 def test_the_submitter_runs_beside_the_head_and_can_be_admitted_by_a_quota() -> None:
     submitter = pods(ray_job(the_job()))["submitter"]
     assert submitter["spec"]["nodeSelector"] == {contract.POOL_LABEL: "ray-head"}
