@@ -76,7 +76,9 @@ def open_storage(uri: str) -> Storage:
         override = urlsplit(endpoint)
         where = {"endpoint_override": override.netloc, "scheme": override.scheme}
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    filesystem = pafs.S3FileSystem(region=region, connect_timeout=5, request_timeout=30, **where)
+    filesystem = pafs.S3FileSystem(
+        region=region, connect_timeout=5, request_timeout=30, allow_delayed_open=True, **where
+    )
     return Storage(f"s3://{parts.netloc}{parts.path}", filesystem, f"{parts.netloc}{parts.path}")
 
 
