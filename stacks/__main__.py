@@ -5,6 +5,7 @@ import pulumi
 from infra.accelerators import Accelerators
 from infra.addons import Addons
 from infra.autoscaling import Karpenter, Pools
+from infra.boundary import bound
 from infra.capacity import NodeGroups
 from infra.cluster import Cluster
 from infra.config import load
@@ -21,6 +22,8 @@ from infra.tenancy import Tenants
 
 platform = load()
 name, aws = platform.name, platform.aws
+if platform.permissions_boundary:
+    bound(platform.permissions_boundary, aws=aws)
 
 key = DataKey(name, keep=platform.storage.keeps, bill=bool(platform.cost and platform.cost.export), aws=aws)
 network = Network(name, platform.network, key=key, aws=aws)

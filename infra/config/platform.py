@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import TypeAdapter, ValidationError
 
 from infra import fleet, sizing
-from infra.config.base import AccountId, Name, Region, Slice
+from infra.config.base import AccountId, Name, PolicyName, Region, Slice
 from infra.config.cluster import Cluster
 from infra.config.cost import Cost
 from infra.config.data import DataSource
@@ -50,6 +50,8 @@ class Platform(Slice):
     samples: Samples = Samples()
     data_sources: dict[Name, DataSource] = {}
     cost: Cost | None = None
+    permissions_boundary: PolicyName | None = None
+    """The policy that no role of the stack can pass, by name; the pipelines may make no role without it."""
     policies: Policies = Policies()
     expected: Expected = Expected()
 
