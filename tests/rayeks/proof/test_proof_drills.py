@@ -16,6 +16,7 @@ import boto3
 import pytest
 from rich.console import Console
 
+from infra import contract
 from local import aws, services
 from local.controllers import KARPENTER_AWS, KUBERAY
 from local.providers.kubernetes.client import ApiError
@@ -224,6 +225,52 @@ def test_a_pool_at_its_limit_says_so(cluster: Cluster, stack: Outcome):
         cluster.api.patch(
             kind, None, "ray-data", [{"op": "replace", "path": "/spec/limits", "value": pool["spec"]["limits"]}]
         )
+
+
+def gang(stack: Outcome, name: str, workers: int, priority: str | None = None) -> dict[str, Any]:
+    """The training sample with so many workers, under a name of its own."""
+    job = launches.sample(name, stack.outputs["workloads"]["train"]["manifest"])
+    job["metadata"]["name"] = f"proof-{name}"
+    if priority:
+        job["metadata"]["labels"][contract.PRIORITY_LABEL] = contract.priority_class(priority)
+    (group,) = job["spec"]["rayClusterSpec"]["workerGroupSpecs"]
+    group |= {"replicas": workers, "minReplicas": workers, "maxReplicas": workers}
+    return job
+
+
+def stands(cluster: Cluster, name: str, workers: int) -> bool:
+    """Whether the whole gang is Ready: its workers, its head and its submitter."""
+    pods = [pod for pod in cluster.pods() if pod.owner == name]
+    return len(pods) == workers + 2 and all(pod.ready for pod in pods)
+
+
+def waits(cluster: Cluster, name: str) -> bool:
+    """Whether a job is held back whole, without a single pod."""
+    jobs = cluster.listed("/apis/ray.io/v1/rayjobs")
+    job = next(item for item in jobs if item["metadata"]["name"] == f"proof-{name}")
+    return job["spec"].get("suspend") is True and not [pod for pod in cluster.pods() if pod.owner == name]
+
+
+def test_two_gangs_that_fit_alone_and_not_together_run_one_after_the_other(cluster: Cluster, stack: Outcome):
+    first, second = gang(stack, "first", 9), gang(stack, "second", 9)
+    cluster.apply(first)
+    until(lambda: stands(cluster, "first", 9))
+    cluster.apply(second)
+    time.sleep(10)
+    assert waits(cluster, "second")
+    cluster.delete(first)
+    until(lambda: stands(cluster, "second", 9))
+
+
+def test_an_urgent_gang_takes_the_place_of_another_which_comes_back_after_it(cluster: Cluster, stack: Outcome):
+    cluster.apply(gang(stack, "plain", 9))
+    until(lambda: stands(cluster, "plain", 9))
+    urgent = gang(stack, "urgent", 9, priority="high")
+    cluster.apply(urgent)
+    until(lambda: stands(cluster, "urgent", 9))
+    assert waits(cluster, "plain")
+    cluster.delete(urgent)
+    until(lambda: stands(cluster, "plain", 9))
 
 
 def test_an_operator_that_is_killed_half_way_goes_on_where_it_was(cluster: Cluster, stack: Outcome):
