@@ -15,6 +15,7 @@ from local.home import root
 from rayeks.engine import controllers
 from rayeks.engine.controllers import Told
 from rayeks.engine.ledger import Ledger
+from rayeks.engine.rehearsal import populate
 from rayeks.engine.servers import Servers
 from rayeks.engine.session import session
 from rayeks.engine.workspace import LOCAL, POLICIES
@@ -43,6 +44,8 @@ def up(
     """
     platform = contextvars.copy_context().run(_checked_settings, rehearsed or LOCAL)
     with session(console, f"rayeks up {rehearsed or LOCAL}", rehearsed=rehearsed) as run:
+        if rehearsed:
+            populate(run.servers, platform)
         progress, result = run.run(
             "up",
             lambda stack, progress: stack.up(
