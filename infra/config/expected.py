@@ -13,7 +13,10 @@ class Expected(Slice):
     """Use that AWS bills by the amount. GiB are what AWS's price lists call GB."""
 
     buckets_gib: dict[Name, Amount] = {}
-    """Bucket → GiB that it holds, old versions included; 500 where nothing is said."""
+    """Bucket → GiB that it holds, old versions included; 500 where nothing is said.
+
+    A bucket that the platform keeps for itself, such as the bill's, counts as 10.
+    """
     files_gib: Amount = 100
     """GiB on EFS, all of them at the standard class's price."""
     files_read_gib: Amount = 200
@@ -30,7 +33,3 @@ class Expected(Slice):
     """Hours that one run of a sample takes, from its first node to its last."""
     node_hours: dict[Name, Amount] = {}
     """Pool → node-hours of a month; a pool that is not named counts by the hour alone."""
-
-    def bucket_gib(self, purpose: str) -> float:
-        """What a bucket is expected to hold, in GiB."""
-        return self.buckets_gib.get(purpose, 500)

@@ -7,7 +7,6 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from infra import prices
-from infra.buckets import bucket_name
 from infra.config import Platform
 from infra.prices import HOURS_A_MONTH, Price
 from infra.versions import STANDARD_SUPPORT_ENDS
@@ -215,9 +214,9 @@ def _reservation(stack: Stack, resource: Resource, inputs: Mapping[str, Any]) ->
 
 def _bucket(stack: Stack, resource: Resource, inputs: Mapping[str, Any]) -> Charges:
     platform = stack.platform
-    purposes = {bucket_name(platform.name, purpose, platform.aws): purpose for purpose in platform.storage.buckets}
-    purpose = purposes.get(inputs.get("bucket", ""), resource.name)
-    gib = platform.expected.bucket_gib(purpose)
+    name = inputs.get("bucket") or resource.name
+    purpose = name.removeprefix(f"{platform.name}-").removesuffix(f"-{platform.account}-{platform.region}")
+    gib = platform.expected.buckets_gib.get(purpose, 500 if purpose in platform.storage.buckets else 10)
     yield _amount("Storage", f"S3 bucket {purpose}", gib, "GB-month", stack.service("s3.standard.gb"), resource.urn)
 
 

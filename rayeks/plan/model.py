@@ -1,6 +1,8 @@
 """The plan as data: every resource that the engine would register, with all that it would record about it."""
 
 import heapq
+import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -62,6 +64,11 @@ class Resource:
         return self.type.split(":", 1)[0]
 
     @property
+    def managed(self) -> bool:
+        """Whether it is something that a cloud or a cluster holds, and this stack makes."""
+        return self.custom and not self.external and self.package != "pulumi"
+
+    @property
     def waits_for(self) -> frozenset[str]:
         """Everything that must exist before this does: dependencies, parent and provider."""
         others = (self.parent, self.provider)
@@ -109,6 +116,15 @@ class Plan:
         """The resources right below one, in the plan's order."""
         return (resource for resource in self.resources if resource.parent == urn)
 
+    @cached_property
+    def packages(self) -> Mapping[str, int]:
+        """Package → how many resources of it the stack makes."""
+        return dict(sorted(Counter(resource.package for resource in self.resources if resource.managed).items()))
+
+    def below(self, urn: str) -> int:
+        """How many resources the stack makes below one, at any depth."""
+        return sum(child.managed + self.below(child.urn) for child in self.children(urn))
+
     def to_json(self) -> dict[str, Any]:
         """The one document that machines read; two plans of the same stack give the same one."""
         return {
@@ -116,6 +132,10 @@ class Plan:
             "resources": [resource.to_json() for resource in self.resources],
             "outputs": public(self.outputs),
         }
+
+    def document(self) -> str:
+        """The plan as JSON text, the same for every run of the same stack."""
+        return json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n"
 
 
 def urn(stack: str, project: str, parent: str | None, kind: str, name: str) -> str:

@@ -1,51 +1,79 @@
-"""A plan with all that can be said of it before AWS is asked: what AWS would refuse, and when the stack is ready."""
+"""A plan with all that can be said of it before AWS is asked: what breaks, what it costs, and when it is ready."""
 
 import json
 from dataclasses import dataclass
-from typing import Any
-
-from rich.console import Group, RenderableType
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from rayeks.errors import UserError
+from rayeks.plan.bill import Bill, bill, total
 from rayeks.plan.constraints import Finding, check, unchecked
 from rayeks.plan.critical_path import CriticalPath, critical_path
+from rayeks.plan.judged import Judgement, policies
 from rayeks.plan.model import Plan
-from rayeks.plan.render import render, render_findings, render_path
+from rayeks.plan.platform import platform
+from rayeks.report.alarms import Alarm, Kind, alarms
+
+if TYPE_CHECKING:
+    from rayeks.plan.base import Comparison
 
 
 @dataclass(frozen=True)
 class Report:
-    """A plan and its assessment; `unchecked` are the AWS types that no rule covers."""
+    """A plan and its assessment; `unchecked` are the AWS types that no rule covers.
+
+    Of a program that is not this platform's there is no `bill` and no `policies`; `comparison` is there where a base
+    was asked for. `today` decides how old prices are.
+    """
 
     plan: Plan
     findings: tuple[Finding, ...]
     path: CriticalPath
     unchecked: tuple[str, ...]
+    today: date
+    bill: Bill | None = None
+    policies: Judgement | None = None
+    comparison: "Comparison | None" = None
+
+    @cached_property
+    def alarms(self) -> tuple[Alarm, ...]:
+        """Everything that breaks, the gravest first."""
+        return alarms(self)
 
     def to_json(self) -> dict[str, Any]:
-        """The plan's document with `findings`, `unchecked` and `criticalPath` besides."""
+        """The plan's document with everything that is said of it."""
+        parts = {"bill": self.bill, "policies": self.policies, "comparison": self.comparison}
         return {
             **self.plan.to_json(),
+            "alarms": [alarm.to_json() for alarm in self.alarms],
             "findings": [finding.to_json() for finding in self.findings],
             "unchecked": list(self.unchecked),
             "criticalPath": self.path.to_json(),
+            **{name: part.to_json() for name, part in parts.items() if part},
         }
 
     def document(self) -> str:
         """The JSON text of it, the same for every run of the same stack."""
         return json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n"
 
-    def render(self, *, full: bool = False) -> RenderableType:
-        """All of it for a terminal."""
-        return Group(render(self.plan, full=full), render_path(self.path), render_findings(self.findings))
+    def raise_for_alarms(self, *, strict: bool = False) -> None:
+        """Raises UserError with everything that stops the stack, if there is one; `strict` adds unknown prices."""
+        stopping = [alarm for alarm in self.alarms if alarm.stops or (strict and alarm.kind is Kind.PRICE)]
+        if stopping:
+            lines = [
+                f"  {number}. {alarm.kind}: {alarm.text}" + (f" ({alarm.fix})" if alarm.fix else "")
+                for number, alarm in enumerate(stopping, start=1)
+            ]
+            raise UserError(f"the stack {self.plan.stack} breaks; nothing was created:\n" + "\n".join(lines))
 
-    def raise_for_findings(self) -> None:
-        """Raises UserError with every value that AWS would refuse, if there is one."""
-        if self.findings:
-            lines = "\n".join(f"  {number}. {finding}" for number, finding in enumerate(self.findings, start=1))
-            raise UserError(f"AWS would refuse the stack {self.plan.stack}; nothing was created:\n{lines}")
 
-
-def assess(plan: Plan) -> Report:
-    """Everything that follows from a plan alone."""
-    return Report(plan, tuple(check(plan)), critical_path(plan), tuple(unchecked(plan)))
+def assess(plan: Plan, *, comparison: "Comparison | None" = None, today: date | None = None) -> Report:
+    """Everything that follows from a plan, and from its comparison with a base. UserError for a wrong configuration."""
+    today = today or date.today()
+    costs = judged = None
+    if f"{plan.project}:platform" in plan.config:
+        costs = bill(plan, platform(plan), today)
+        judged = policies(plan, monthly_usd=float(total(costs.floor)), today=today)
+    path, refused = critical_path(plan), tuple(check(plan))
+    return Report(plan, refused, path, tuple(unchecked(plan)), today, costs, judged, comparison)

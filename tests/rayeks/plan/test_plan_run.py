@@ -8,7 +8,6 @@ import pytest
 
 from rayeks.errors import UserError
 from rayeks.plan import Plan, plan
-from rayeks.plan.render import document
 
 NETWORK = """
     import pulumi
@@ -157,7 +156,7 @@ def test_secrets_are_masked_everywhere(planned):
         pulumi.export("nested", {"a": [word]})
         pulumi.export("tags", queue.tags)
     """)
-    text = document(found)
+    text = found.document()
     assert "hunter2" not in text
     assert found.to_json()["outputs"]["word"] == "[secret]"
     assert one(found, "s").to_json()["inputs"]["stringData"] == "[secret]"
@@ -321,14 +320,14 @@ def test_an_explicit_provider_is_recorded_by_its_urn(planned):
 
 def test_two_plans_of_one_stack_are_the_same_to_the_byte(project):
     root = project(NETWORK)
-    assert document(plan("dev", root=root)) == document(plan("dev", root=root))
+    assert plan("dev", root=root).document() == plan("dev", root=root).document()
 
 
 def test_what_the_program_prints_stays_out_of_the_document(project):
     root = project("import pulumi\nprint('hello')\npulumi.export('a', 1)")
     script = (
-        "import sys; from pathlib import Path; from rayeks.plan import plan; from rayeks.plan.render import document;"
-        "sys.stdout.write(document(plan('dev', root=Path(sys.argv[1]))))"
+        "import sys; from pathlib import Path; from rayeks.plan import plan;"
+        "sys.stdout.write(plan('dev', root=Path(sys.argv[1])).document())"
     )
     result = subprocess.run([sys.executable, "-c", script, str(root)], capture_output=True, text=True, check=True)
     assert json.loads(result.stdout)["outputs"] == {"a": 1}

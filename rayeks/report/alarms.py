@@ -1,0 +1,57 @@
+"""What breaks, gathered from every part of a report: what is to be read before anything else."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rayeks.plan.report import Report
+
+
+class Kind(StrEnum):
+    """What an alarm is about, the gravest first."""
+
+    DATA = "data would be lost"
+    REFUSED = "AWS would refuse"
+    POLICY = "policy"
+    CAPACITY = "no machine fits"
+    BASE = "no comparison"
+    PRICE = "price unknown"
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """One thing that breaks. `stops` is whether the plan fails for it; with `strict`, those of `strictly` fail too."""
+
+    kind: Kind
+    text: str
+    fix: str = ""
+    stops: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """The alarm for machines."""
+        return {"kind": str(self.kind), "text": self.text, "fix": self.fix, "stops": self.stops}
+
+
+def alarms(report: "Report") -> tuple[Alarm, ...]:
+    """Everything that breaks, the gravest first."""
+    return tuple(_alarms(report))
+
+
+def _alarms(report: "Report") -> Iterator[Alarm]:
+    comparison = report.comparison
+    changes = comparison.difference if comparison else None
+    for loss in changes.losses if changes else ():
+        # A loss is for a reviewer to decide: a stack that is taken away on purpose is no mistake.
+        yield Alarm(Kind.DATA, str(loss), stops=False)
+    for finding in report.findings:
+        yield Alarm(Kind.REFUSED, str(finding))
+    for verdict in report.policies.stopping if report.policies else ():
+        subject = f"{verdict.resource} " if verdict.resource else "the stack "
+        yield Alarm(Kind.POLICY, f"{verdict.policy}: {subject}{verdict.message}", verdict.fix)
+    if comparison and comparison.problem:
+        yield Alarm(Kind.BASE, comparison.problem, stops=False)
+    for what in report.bill.unknown if report.bill else ():
+        fix = "`rayeks prices refresh` asks AWS"
+        yield Alarm(Kind.PRICE, f"{what} has no price: the total is too low by it", fix, stops=False)
