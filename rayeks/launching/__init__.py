@@ -29,7 +29,7 @@ def launch(
     follow: Say = print,
     progress: Say = print,
 ) -> Result:
-    """Run a sample of `outputs["workloads"]` to its end; on this machine, a service until Ctrl-C.
+    """Run a sample of `outputs["workloads"]` to its end. A service: here until Ctrl-C, on a cluster until it answers.
 
     `env` is what the machine adds (where the local AWS answers), `overrides` what the person at the keyboard
     sets, such as `TRAIN_EPOCHS`. `run` names the run, by default after the sample and the time; `resume`
@@ -57,12 +57,13 @@ def launch(
         return launch_local(
             manifest, name=name, env={**(env or {}), **overrides}, follow=follow, progress=progress, variable=variable
         )
-    if manifest["kind"] == "RayService":
-        raise UserError(
-            f"sample {sample!r} is a service, which the stack deploys", "read its URL in the stack's outputs"
-        )
     if kubeconfig is None:
         raise UserError("there is no kubeconfig to launch through", "give one, or bring the stack up")
+    if manifest["kind"] == "RayService":
+        from rayeks.launching.cluster_service import serve_kubernetes
+
+        deployed = bool(samples(outputs)[sample].get("deployed")) and run is None
+        return serve_kubernetes(manifest, kubeconfig, name=run, env=overrides, deployed=deployed, progress=progress)
     from rayeks.launching.cluster import launch_kubernetes
 
     return launch_kubernetes(

@@ -10,7 +10,7 @@ from typing import Any
 class Result:
     """The outcome of one launch.
 
-    `status` is Ray's job status, DETACHED when the watcher left first, ENDED for a service that was ended.
+    `status` is Ray's job status; DETACHED when the watcher left first; a service is RUNNING, or ENDED on this machine.
 
     `rows` are the JSON objects that the driver printed, one a line; `logs` is where more can be read.
     """
@@ -24,8 +24,8 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """0 for a job that succeeded or was left running and for a service that was ended, else 1."""
-        return 0 if self.status in ("SUCCEEDED", "DETACHED", "ENDED") else 1
+        """0 for a job that succeeded or was left running and for a service that runs or was ended, else 1."""
+        return 0 if self.status in ("SUCCEEDED", "DETACHED", "ENDED", "RUNNING") else 1
 
     @property
     def final(self) -> dict[str, Any]:

@@ -76,8 +76,8 @@ def free_ports(count: int) -> list[int]:
 
 
 def inherited() -> dict[str, str]:
-    """The caller's environment, without the address that would draw nodes and drivers into another cluster."""
-    return {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    """The caller's environment, without what would draw nodes and drivers into another cluster or account."""
+    return {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS" and not name.startswith("AWS_")}
 
 
 def environment(auth: bool) -> dict[str, str]:

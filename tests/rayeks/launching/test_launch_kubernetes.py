@@ -1,5 +1,6 @@
 """Launches through a real API server with KubeRay's own CRDs; the test plays KubeRay, which only writes status."""
 
+import copy
 import threading
 import time
 import uuid
@@ -15,7 +16,9 @@ from local.toolchain import module_dir
 from rayeks.errors import UserError
 from rayeks.launching import Result, launch
 from rayeks.launching.cluster import launch_kubernetes
+from workloads.data import spec as data
 from workloads.manifests import ray_cluster, ray_cron_job, ray_job, ray_service
+from workloads.serve import spec as serve
 from workloads.spec import Cluster, CronJob, Owner, Resources, Service, Workers
 from workloads.train import spec as train
 
@@ -26,6 +29,9 @@ pytestmark = pytest.mark.engine
 
 Outputs = Callable[..., dict[str, Any]]
 RAYJOBS = {"group": "ray.io", "version": "v1", "plural": "rayjobs"}
+RAYSERVICES = {"group": "ray.io", "version": "v1", "plural": "rayservices"}
+SINCE = "2026-01-01T00:00:00Z"
+READY = {"conditions": [{"type": "Ready", "status": "True", "reason": "r", "message": "", "lastTransitionTime": SINCE}]}
 
 
 def until(condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
@@ -50,6 +56,14 @@ class Server:
 
     def jobs(self) -> list[dict[str, Any]]:
         return self.custom.list_namespaced_custom_object(namespace=self.namespace, **RAYJOBS)["items"]
+
+    def services(self) -> list[dict[str, Any]]:
+        return self.custom.list_namespaced_custom_object(namespace=self.namespace, **RAYSERVICES)["items"]
+
+    def write_service(self, name: str, **status: Any) -> None:
+        self.custom.patch_namespaced_custom_object_status(
+            namespace=self.namespace, name=name, body={"status": status}, **RAYSERVICES
+        )
 
     def write_status(self, name: str, **status: Any) -> None:
         self.custom.patch_namespaced_custom_object_status(
@@ -210,7 +224,7 @@ def test_a_resumed_run_is_told_its_name(cluster: Server, outputs: Outputs, monke
     )
     (job,) = cluster.jobs()
     head = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["containers"][0]
-    values = {entry["name"]: entry["value"] for entry in head["env"]}
+    values = {entry["name"]: entry["value"] for entry in head["env"] if "value" in entry}
     assert (values["RESUME_RUN"], values["TRAIN_EPOCHS"]) == ("train-0", "9")
     assert "RUN_NAME" not in values
 
@@ -236,16 +250,109 @@ def test_an_api_server_that_does_not_answer_is_named(cluster: Server, outputs: O
         launch("train", outputs(), local=False, kubeconfig=tmp_path / "kubeconfig")
 
 
+@pytest.fixture
+def service(cluster: Server) -> dict[str, Any]:
+    """Outputs with the service."""
+    spec = serve.service(namespace=cluster.namespace, models_uri="s3://b/models", image="ray", team="a")
+    return {"workloads": {"serve": {"manifest": ray_service(spec), "launch": "rayeks launch serve"}}}
+
+
+def serving(cluster: Server, stack: dict[str, Any], **options: Any) -> tuple[threading.Thread, list[Any]]:
+    """A launch of the service in a thread; its result, or its error, and before them what it said."""
+    said: list[Any] = []
+
+    def run() -> None:
+        try:
+            said.append(
+                launch("serve", stack, local=False, kubeconfig=cluster.kubeconfig, progress=said.append, **options)
+            )
+        except UserError as error:
+            said.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, said
+
+
+def test_a_service_is_launched_until_what_was_applied_answers(cluster: Server, service: dict[str, Any]) -> None:
+    thread, said = serving(cluster, service, overrides={"COLOUR": "red"})
+    (applied,) = until(cluster.services)
+    assert applied["metadata"]["name"] == "serve"
+    worker = applied["spec"]["rayClusterConfig"]["workerGroupSpecs"][0]["template"]["spec"]["containers"][0]
+    assert {"name": "COLOUR", "value": "red"} in worker["env"]
+    cluster.write_service(
+        "serve",
+        pendingServiceStatus={
+            "rayClusterName": "serve-abcde",
+            "applicationStatuses": {"digits": {"status": "DEPLOYING"}},
+        },
+    )
+    until(lambda: any("application 'digits' is deploying" in str(line) for line in said))
+    cluster.write_service("serve", **READY, observedGeneration=0)  # of what was there before
+    time.sleep(3)
+    assert thread.is_alive()
+    cluster.write_service("serve", **READY, observedGeneration=applied["metadata"]["generation"])
+    thread.join(30)
+    result = said[-1]
+    assert (result.status, result.exit_code) == ("RUNNING", 0)
+    assert f"http://serve-serve-svc.{cluster.namespace}.svc.cluster.local:8000" in result.message
+
+
+def test_an_application_that_cannot_start_ends_the_launch_with_serves_reason(
+    cluster: Server, service: dict[str, Any]
+) -> None:
+    thread, said = serving(cluster, service)
+    until(cluster.services)
+    broken = {"digits": {"status": "DEPLOY_FAILED", "message": "there is no model 'digits@never'"}}
+    cluster.write_service(
+        "serve", pendingServiceStatus={"rayClusterName": "serve-abcde", "applicationStatuses": broken}
+    )
+    thread.join(30)
+    assert (said[-1].status, said[-1].exit_code) == ("FAILED", 1)
+    assert "application 'digits': there is no model 'digits@never'" in said[-1].message
+
+
+def test_a_service_that_the_stack_deploys_is_watched_and_not_applied(cluster: Server, service: dict[str, Any]) -> None:
+    service["workloads"]["serve"]["deployed"] = True
+    thread, said = serving(cluster, service, overrides={"A": "1"})
+    thread.join(30)
+    assert "deployed by the stack" in str(said[-1])
+    manifest = service["workloads"]["serve"]["manifest"]
+    cluster.custom.create_namespaced_custom_object(
+        body=manifest, namespace=cluster.namespace, field_manager="pulumi", **RAYSERVICES
+    )
+    cluster.write_service("serve", **READY, observedGeneration=1)
+    thread, said = serving(cluster, service)
+    thread.join(30)
+    assert said[-1].status == "RUNNING"
+    assert {entry["manager"] for entry in cluster.services()[0]["metadata"]["managedFields"]}.isdisjoint({"rayeks"})
+
+
+def test_a_service_of_somebody_else_is_not_taken_over(cluster: Server, service: dict[str, Any]) -> None:
+    theirs = copy.deepcopy(service["workloads"]["serve"]["manifest"])
+    theirs["spec"]["rayClusterDeletionDelaySeconds"] = 5
+    cluster.custom.create_namespaced_custom_object(
+        body=theirs, namespace=cluster.namespace, field_manager="pulumi", **RAYSERVICES
+    )
+    thread, said = serving(cluster, service)
+    thread.join(30)
+    assert "belongs to somebody else" in str(said[-1])
+    assert "--run" in str(said[-1])
+
+
 def test_the_api_server_accepts_every_kind_of_manifest_to_the_last_field(cluster: Server) -> None:
     owner = Owner(namespace=cluster.namespace, team="a", queue="a")
     group = Workers(name="cpu", pool="ray-cpu", replicas=1, least=0, most=3, resources=Resources(cpu=1, memory_gib=1))
     scaling = Cluster(image="ray", workers=(group,), autoscaling=True)
-    job = train.job(namespace=cluster.namespace, bucket_uri="s3://b/p", image="ray", team="a", gpu=True)
+    anywhere: dict[str, Any] = {"namespace": cluster.namespace, "image": "ray", "team": "a"}
+    job = train.job(**anywhere, bucket_uri="s3://b/p", gpu=True)
     for manifest, plural in (
         (ray_job(job), "rayjobs"),
         (ray_cluster("dev", owner, scaling), "rayclusters"),
         (ray_service(Service(name="s", owner=owner, cluster=scaling, serve_config={})), "rayservices"),
         (ray_cron_job(CronJob(name="c", schedule="@daily", job=job)), "raycronjobs"),
+        (ray_job(data.job(**anywhere, input_uri="s3://b/i", output_uri="s3://b/o", models_uri="s3://b/m")), "rayjobs"),
+        (ray_service(serve.service(**anywhere, models_uri="s3://b/m", gpu=True)), "rayservices"),
     ):
         cluster.custom.create_namespaced_custom_object(
             "ray.io", "v1", cluster.namespace, plural, manifest, field_validation="Strict"
