@@ -27,6 +27,6 @@ class Policies(Slice):
     """How this stack stands to the policies of infra/policies."""
 
     monthly_ceiling_usd: Usd | None = None
-    """The most that a month may cost: the total of the bill in `rayeks plan`. An engine does not know the bill, and
-    demands only that there is a ceiling."""
+    """The most that a month may cost when nobody works: the floor of the bill in `rayeks plan`. An engine does not know
+    the bill, and demands only that there is a ceiling."""
     exceptions: tuple[PolicyException, ...] = ()

@@ -49,7 +49,7 @@ class Resource:
 
 @dataclass(frozen=True)
 class Stack:
-    """What is judged as a whole; `monthly_usd` is its bill and `ceiling_usd` what that may be, where known."""
+    """What is judged as a whole; `monthly_usd` is its bill's floor and `ceiling_usd` what that may be."""
 
     environment: str
     resources: tuple[Resource, ...]

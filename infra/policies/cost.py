@@ -50,7 +50,7 @@ def budget_is_present(stack: Stack) -> Iterator[Finding]:
 
 
 @whole(
-    demands="the stack's file says what a month may cost, and the bill stays under it",
+    demands="the stack's file says what a month may cost when nobody works, and the bill's floor stays under it",
     reason="a NAT gateway, a file system or a reservation more is paid for every month, whoever approved it",
     fix="find the line in `rayeks plan`, or raise policies.monthly_ceiling_usd in a change that says so",
     severity=WHERE_IT_COUNTS,
@@ -59,7 +59,9 @@ def cost_stays_under_the_ceiling(stack: Stack) -> Iterator[Finding]:
     if stack.ceiling_usd is None:
         yield Finding("has no ceiling")
     elif stack.monthly_usd is not None and stack.monthly_usd > stack.ceiling_usd:
-        yield Finding(f"costs ${stack.monthly_usd:,.0f} a month, over its ceiling of ${stack.ceiling_usd:,.0f}")
+        yield Finding(
+            f"costs ${stack.monthly_usd:,.0f} a month when nobody works, over its ceiling of ${stack.ceiling_usd:,.0f}"
+        )
 
 
 def _tags(resource: Resource) -> dict[str, Any]:

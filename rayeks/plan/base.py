@@ -18,9 +18,9 @@ from types import FrameType
 from typing import Any
 
 from rayeks.errors import UserError
-from rayeks.plan.bill import bill
+from rayeks.plan.bill import bill, total
 from rayeks.plan.difference import Difference, difference
-from rayeks.plan.judged import policies
+from rayeks.plan.judged import Judgement, policies
 from rayeks.plan.model import Plan
 from rayeks.plan.platform import platform
 from rayeks.plan.preview import preview
@@ -74,20 +74,19 @@ def against(stack: str, ref: str, *, root: Path, today: date | None = None) -> t
     absent = kind == "absent"
     base = Plan(head.stack, head.project, (), {}, head.config) if absent else found
     steps = preview(stack, root=root, before=base)
-    usd = (Decimal("0.00") if absent else _usd(base, today), _usd(head, today))
-    before, after = (
-        policies(planned, monthly_usd=None if cost is None else float(cost), today=today)
-        for planned, cost in zip((base, head), usd, strict=True)
-    )
-    return head, Comparison(ref, commit, dirty, difference(steps, judged=(before, after), usd=usd), absent=absent)
+    before, cost_before = (Judgement((), 0), Decimal("0.00")) if absent else _assessed(base, today)
+    after, cost_after = _assessed(head, today)
+    found = difference(steps, judged=(before, after), usd=(cost_before, cost_after))
+    return head, Comparison(ref, commit, dirty, found, absent=absent)
 
 
-def _usd(planned: Plan, today: date) -> Decimal | None:
-    """What a plan costs a month; None where today's code cannot read its configuration."""
+def _assessed(planned: Plan, today: date) -> tuple[Judgement, Decimal | None]:
+    """What the policies say of a plan, and its bill; None where today's code cannot read its configuration."""
     try:
-        return bill(planned, platform(planned), today).total
+        costs = bill(planned, platform(planned), today)
     except UserError:
-        return None
+        return policies(planned, today=today), None
+    return policies(planned, monthly_usd=float(total(costs.floor)), today=today), costs.total
 
 
 @contextmanager

@@ -53,7 +53,7 @@ def policies(
 ) -> Judgement:
     """The plan of a stack, judged by what its own configuration says: its environment, exceptions and ceiling.
 
-    `monthly_usd` is what it costs a month, where that is known; `today` decides which exceptions have expired.
+    `monthly_usd` is the floor of its bill, where that is known; `today` decides which exceptions have expired.
     """
     among, today = tuple(among), today or date.today()
     environment, settings = configured(json.loads(plan.config.get(f"{plan.project}:platform", "{}")))
