@@ -74,7 +74,7 @@ def test_a_launched_manifest_has_its_own_name_and_variables_on_every_ray_contain
     cluster = launched["spec"]["rayClusterSpec"]
     for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
         entries = group["template"]["spec"]["containers"][0]["env"]
-        values = {entry["name"]: entry.get("value") for entry in entries if "value" in entry}
+        values = {entry["name"]: entry.get("value") for entry in entries}
         assert (values["TRAIN_EPOCHS"], values["RUN_NAME"]) == ("2", "train-1")
         assert len(values) == len(entries)
     assert launched["metadata"]["name"] == "train-1"
