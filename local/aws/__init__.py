@@ -79,19 +79,20 @@ def boot(endpoint: str) -> dict[str, Any] | None:
 
 
 def environment(endpoint: str) -> dict[str, str]:
-    """The environment that points any AWS client at this endpoint, with keys that are worth nothing elsewhere."""
+    """The environment that points any AWS client at this endpoint, with keys that are worth nothing elsewhere.
+
+    It takes the place of whatever `AWS_` variables there are: a profile beside it would be looked for in vain, and
+    an empty one is no profile to some clients and one without a name to others.
+    """
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_SESSION_TOKEN": "",
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
-        "AWS_PROFILE": "",
         "AWS_CONFIG_FILE": "/dev/null",
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_PAGER": "",
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
     }

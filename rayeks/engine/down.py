@@ -15,6 +15,7 @@ from rayeks.engine.ledger import Ledger
 from rayeks.engine.servers import Servers
 from rayeks.engine.session import session
 from rayeks.errors import UserError
+from rayeks.launching import clean
 
 SWEEP_S = 30.0
 
@@ -28,11 +29,12 @@ class Outcome:
 
 
 def down(console: Console, *, force: bool = False) -> Outcome:
-    """Destroy the stack `local`, prove that nothing is left, and stop what was started.
+    """Destroy the stack `local`, prove that nothing is left, and stop what was started, killed launches' Ray included.
 
     UserError that names what is left, with the servers still running, so that it can be looked at; `force` stops
     them all the same, with whatever they hold. Where nothing is up nothing is done.
     """
+    clean(lambda line: console.print(line, markup=False, soft_wrap=True))
     if not recovery.resources() and not servers.up():
         return Outcome(None, [])
     ledger = None

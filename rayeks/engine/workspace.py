@@ -79,8 +79,7 @@ def environment(aws: Mapping[str, str], kubeconfig: Path | None) -> dict[str, st
     state.mkdir(exist_ok=True)
     return {
         **base,
-        # What is empty there only hides what a person's shell may say, which is not in `base` anyway.
-        **{name: value for name, value in aws.items() if value},
+        **aws,
         "PATH": f"{PROVIDERS}{os.pathsep}{base.get('PATH', os.defpath)}",
         "RAYEKS_HOME": str(home()),
         "RAYEKS_JOURNAL": str(journal()),

@@ -125,6 +125,7 @@ def test_the_environment_leads_clients_here_and_nowhere_else() -> None:
     assert env["AWS_ENDPOINT_URL"] == "http://127.0.0.1:1"
     assert env["AWS_EC2_METADATA_DISABLED"] == "true"
     assert env["AWS_CONFIG_FILE"] == "/dev/null"
+    assert all(env.values()), "an empty profile is one without a name to some clients"
 
 
 def test_clusters_answer_with_the_given_api_server(tmp_path) -> None:
