@@ -60,7 +60,9 @@ DAEMONS = (
     Daemon("aws-efs-csi-driver", 0, 0),
     Daemon("aws-fsx-csi-driver", 30, 104),
     Daemon("aws-mountpoint-s3-csi-driver", 10, 40),
+    Daemon("fluent-bit", 50, 128),
     Daemon("nvidia-device-plugin", 0, 0, GPU_RESOURCE),
+    Daemon("dcgm-exporter", 50, 256, GPU_RESOURCE),
     Daemon("aws-efa-k8s-device-plugin", 10, 20, EFA_RESOURCE),
 )
 """By add-on or chart: requests of the node pods' containers together, from each chart's own values (2026-08).

@@ -42,6 +42,10 @@ SHARED_PATH = "/mnt/shared"
 SCRATCH_PATH = "/mnt/scratch"
 """The claims of a tenant (EFS, FSx for Lustre), and where its pods mount them."""
 
+RAY_LOGS = "ray-logs"
+RAY_LOGS_PATH = "/tmp/ray"
+"""The volume of Ray's own files (KubeRay's name for it), where a node's log shipper finds them."""
+
 RUN_VARIABLE = "RUN_NAME"
 RESUME_VARIABLE = "RESUME_RUN"
 """Set by the launcher on every Ray container: the name of a new run, kept through retries, or of one to continue."""

@@ -14,6 +14,7 @@ from infra.keys import DataKey
 from infra.launches import Deployed, launches
 from infra.namespaces import platform_namespace
 from infra.network import Network
+from infra.observability import Observability
 from infra.placement import Placement
 from infra.queues import Queues
 from infra.ray import KubeRay
@@ -33,7 +34,7 @@ placement = Placement(name, platform.placement_groups, reservations=platform.res
 node_groups = NodeGroups(
     name, platform.node_groups, cluster=cluster, network=network, placement=placement, tags=platform.tags, aws=aws
 )
-Addons(name, cluster=cluster, node_groups=node_groups, storage=storage, aws=aws)
+addons = Addons(name, cluster=cluster, node_groups=node_groups, storage=storage, aws=aws)
 karpenter = Karpenter(name, cluster=cluster, node_groups=node_groups, aws=aws)
 pools = Pools(
     name, platform.pools, cluster=cluster, karpenter=karpenter, network=network, placement=placement, tags=platform.tags
@@ -46,6 +47,9 @@ if platform.queues:
     queues = Queues(
         name, platform, platform.queues, cluster=cluster, node_groups=node_groups, pools=pools, kuberay=kuberay
     )
+if platform.observability:
+    watched = [addons, *node_groups.running]
+    Observability(name, platform, platform.observability, cluster=cluster, agents=agents, after=watched)
 tenants = Tenants(
     name,
     platform.tenants,

@@ -18,6 +18,16 @@ RESTRICTED = {
     "runAsUser": 1000,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
+OWN_NAME = [
+    {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+    for name, path in (("POD_NAME", "metadata.name"), ("POD_NAMESPACE", "metadata.namespace"))
+]
+# Ray's files carry the pod's name, for the pod is gone when somebody reads them; spilled objects are among them.
+RAY_FILES = {
+    "name": contract.RAY_LOGS,
+    "mountPath": contract.RAY_LOGS_PATH,
+    "subPathExpr": "$(POD_NAMESPACE)_$(POD_NAME)",
+}
 
 Manifest = dict[str, Any]
 
@@ -72,7 +82,13 @@ def ray_cluster_spec(cluster: Cluster, labels: dict[str, str], *, disruptable: b
     scaling = {
         "enableInTreeAutoscaling": True,
         # KubeRay infers nothing from the Ray version: without it, idle timeouts of groups are refused.
-        "autoscalerOptions": {"version": "v2", "idleTimeoutSeconds": cluster.idle_timeout_s},
+        "autoscalerOptions": {
+            "version": "v2",
+            "idleTimeoutSeconds": cluster.idle_timeout_s,
+            # Beside the head, in the same folder of Ray's files, which the dashboard reads its log from.
+            "env": OWN_NAME,
+            "volumeMounts": [RAY_FILES],
+        },
     }
     return {
         "rayVersion": cluster.ray_version,
@@ -160,10 +176,10 @@ def _pod(cluster: Cluster, group: Head | Workers, role: str, labels: dict[str, s
     container = {
         "name": CONTAINER[role],
         "image": cluster.image,
-        "env": [{"name": name, "value": value} for name, value in sorted(env.items())],
+        "env": [*OWN_NAME, *({"name": name, "value": value} for name, value in sorted(env.items()))],
         "resources": _container_resources(group.resources),
         "securityContext": RESTRICTED,
-        "volumeMounts": [{"name": SHARED_MEMORY, "mountPath": "/dev/shm"}, *mounts],
+        "volumeMounts": [{"name": SHARED_MEMORY, "mountPath": "/dev/shm"}, RAY_FILES, *mounts],
     }
     return {
         "metadata": {"labels": labels, **({"annotations": contract.DO_NOT_DISRUPT} if keep else {})},
@@ -176,7 +192,11 @@ def _pod(cluster: Cluster, group: Head | Workers, role: str, labels: dict[str, s
             "terminationGracePeriodSeconds": GRACE_S,
             "securityContext": {"fsGroup": 1000},
             "containers": [container],
-            "volumes": [{"name": SHARED_MEMORY, "emptyDir": shared}, *volumes],
+            "volumes": [
+                {"name": SHARED_MEMORY, "emptyDir": shared},
+                {"name": contract.RAY_LOGS, "emptyDir": {}},
+                *volumes,
+            ],
         },
     }
 

@@ -18,6 +18,8 @@ GRACE_S = 120
 """The pod's grace period: EC2's spot notice, and longer than the drain, or the kubelet would cut it short."""
 
 RESERVED_ENV = {
+    "POD_NAME": "every pod",
+    "POD_NAMESPACE": "every pod",
     "RAY_REDIS_ADDRESS": "gcs fault tolerance",
     "REDIS_PASSWORD": "gcs fault tolerance",
     "REDIS_USERNAME": "gcs fault tolerance",

@@ -15,6 +15,7 @@ from infra.config.expected import Expected
 from infra.config.network import AnyNetwork
 from infra.config.node_groups import NodeGroup, PlacementGroup, Reservation
 from infra.config.policies import Policies
+from infra.config.observability import Observability
 from infra.config.pools import Pool
 from infra.config.queueing import Queueing
 from infra.config.rules import RULES, Problem
@@ -48,6 +49,7 @@ class Platform(Slice):
     tenants: dict[TeamName, Tenant] = {}
     queues: Queueing | None = None
     samples: Samples = Samples()
+    observability: Observability | None = None
     data_sources: dict[Name, DataSource] = {}
     cost: Cost | None = None
     permissions_boundary: PolicyName | None = None

@@ -58,7 +58,7 @@ def container(pod: dict[str, Any]) -> dict[str, Any]:
 
 
 def env(pod: dict[str, Any]) -> dict[str, str]:
-    return {entry["name"]: entry["value"] for entry in container(pod)["env"]}
+    return {entry["name"]: entry["value"] for entry in container(pod)["env"] if "value" in entry}
 
 
 SAMPLES = {

@@ -18,7 +18,12 @@ import yaml
 from local.toolchain import module_dir
 from rayeks.errors import UserError
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """YAML as Kubernetes reads it: a lone `=`, which YAML 1.1 has a use for, is text."""
+
+
+Loader.add_constructor("tag:yaml.org,2002:value", yaml.SafeLoader.construct_yaml_str)
 
 
 @dataclass(frozen=True)
@@ -27,14 +32,17 @@ class Chart:
 
     `templated`: the CRDs are templates of the chart, upgraded and deleted with the release. Otherwise they are in its
     crds/ folder, which Helm installs where absent, and never upgrades or deletes.
+    `release`: the version of the chart that brings the module's CRDs, where charts have a count of their own.
     """
 
     name: str
     module: str | None = None
     folder: str | None = None
     templated: bool = False
+    release: str | None = None
 
 
+PROMETHEUS = "github.com/prometheus-operator/prometheus-operator"
 KARPENTER = "github.com/aws/karpenter-provider-aws"
 KUBERAY = "github.com/ray-project/kuberay/ray-operator"
 CHARTS = {
@@ -46,6 +54,13 @@ CHARTS = {
         Chart("kuberay-operator", KUBERAY, "config/crd/bases"),
         Chart("kueue", "sigs.k8s.io/kueue", "config/components/crd/bases", templated=True),
         Chart("aws-efa-k8s-device-plugin"),
+        Chart(
+            "prometheus-operator-crds", PROMETHEUS, "example/prometheus-operator-crd", templated=True, release="31.0.1"
+        ),
+        Chart("kube-prometheus-stack"),
+        Chart("opentelemetry-collector"),
+        Chart("opencost"),
+        Chart("fluent-bit"),
         Chart("dcgm-exporter"),
         Chart("dra-driver-nvidia-gpu"),
         Chart("gpu-operator"),
@@ -78,7 +93,7 @@ def version(chart: Chart, wanted: str | None) -> str:
         if not wanted:
             raise UserError(f"the Release of chart {chart.name} has no version", "give the exact chart version")
         return wanted
-    pinned = folder_of(chart.module).name.rpartition("@")[2].removeprefix("v")
+    pinned = chart.release or folder_of(chart.module).name.rpartition("@")[2].removeprefix("v")
     if wanted and wanted.removeprefix("v") != pinned:
         raise UserError(
             f"the Release wants chart {chart.name} {wanted}, but the pinned module {chart.module} is v{pinned}",
@@ -102,4 +117,4 @@ def manifests(chart: Chart) -> dict[str, str]:
 
 def parsed(text: str) -> list[dict[str, Any]]:
     """The objects of a YAML text."""
-    return [document for document in yaml.load_all(text, Loader=LOADER) if document]
+    return [document for document in yaml.load_all(text, Loader=Loader) if document]

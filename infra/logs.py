@@ -1,0 +1,100 @@
+"""Logs of every pod, and Ray's own files, from the nodes into a bucket: fluent-bit's settings. Pure functions.
+
+Ray keeps what happened in files under /tmp/ray, which end with the pod. The workloads mount a volume there, under the
+pod's own name, and fluent-bit on the node reads it from outside: no pod carries a sidecar, and the history of a cluster
+outlives it. (The operator that is pinned has no history server; its files are laid out so that one can read them.)
+"""
+
+from typing import Any
+
+from infra import contract
+
+Values = dict[str, Any]
+
+RAY_FILES = f"/var/lib/kubelet/pods/*/volumes/kubernetes.io~empty-dir/{contract.RAY_LOGS}/*/session_2*/logs"
+ACCOUNT = "fluent-bit"
+ACTIONS = ("s3:PutObject", "s3:AbortMultipartUpload")
+PORT = 2020
+
+
+def chart_values(*, bucket: str, region: str, cluster: str) -> Values:
+    """The values of the fluent-bit chart: a daemon on every node, two kinds of input, one bucket."""
+    return {
+        "serviceAccount": {"create": True, "name": ACCOUNT},
+        "metricsPort": PORT,
+        "tolerations": [{"operator": "Exists"}],
+        "priorityClassName": "system-node-critical",
+        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
+        "config": {
+            "inputs": inputs(),
+            "filters": filters(),
+            "outputs": outputs(bucket=bucket, region=region, cluster=cluster),
+        },
+        "env": [{"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
+        "daemonSetVolumes": [
+            {"name": "varlog", "hostPath": {"path": "/var/log"}},
+            {"name": "kubelet", "hostPath": {"path": "/var/lib/kubelet/pods"}},
+            {"name": "position", "hostPath": {"path": "/var/lib/fluent-bit", "type": "DirectoryOrCreate"}},
+        ],
+        "daemonSetVolumeMounts": [
+            {"name": "varlog", "mountPath": "/var/log", "readOnly": True},
+            {"name": "kubelet", "mountPath": "/var/lib/kubelet/pods", "readOnly": True},
+            {"name": "position", "mountPath": "/var/lib/fluent-bit"},
+        ],
+    }
+
+
+def inputs() -> str:
+    """Containers' output by file name, and Ray's files by namespace and pod. Where each stood survives a restart."""
+    return _section(
+        "INPUT",
+        Name="tail",
+        Path="/var/log/containers/*.log",
+        Tag="pods.<namespace_name>.<pod_name>.<container_name>",
+        Tag_Regex=r"(?<pod_name>[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)_(?<namespace_name>[^_]+)_(?<container_name>.+)-",
+        **{"multiline.parser": "cri"},
+        DB="/var/lib/fluent-bit/containers.db",
+        Mem_Buf_Limit="32MB",
+        Skip_Long_Lines="On",
+    ) + _section(
+        "INPUT",
+        Name="tail",
+        Path=f"{RAY_FILES}/*.log,{RAY_FILES}/*.out,{RAY_FILES}/*.err",
+        Tag="ray.<namespace_name>.<pod_name>.<file_name>",
+        Tag_Regex=rf"/{contract.RAY_LOGS}/(?<namespace_name>[^/_]+)_(?<pod_name>[^/]+)/session_[^/]+/logs/(?<file_name>[^/]+)$",
+        DB="/var/lib/fluent-bit/ray.db",
+        Mem_Buf_Limit="32MB",
+        Refresh_Interval=5,
+        Skip_Long_Lines="On",
+    )
+
+
+def filters() -> str:
+    """Which node a line comes from; everything else is in the name of its object."""
+    return _section("FILTER", Name="record_modifier", Match="*", Record="node ${NODE}")
+
+
+def outputs(*, bucket: str, region: str, cluster: str) -> str:
+    """`s3://<bucket>/<cluster>/pods|ray/<namespace>/<pod>/<container or file>/<day>/…`, by the node's own identity."""
+    found = ""
+    for kind in ("pods", "ray"):
+        found += _section(
+            "OUTPUT",
+            Name="s3",
+            Match=f"{kind}.*",
+            bucket=bucket,
+            region=region,
+            s3_key_format=f"/{cluster}/{kind}/$TAG[1]/$TAG[2]/$TAG[3]/%Y-%m-%d/%H-%M-%S-$UUID.gz",
+            compression="gzip",
+            total_file_size="32M",
+            # A pod that ends takes its files with it; what was read by then is sent within a minute.
+            upload_timeout="1m",
+            store_dir="/var/lib/fluent-bit/s3",
+            store_dir_limit_size="2G",
+            Retry_Limit=5,
+        )
+    return found
+
+
+def _section(kind: str, **settings: object) -> str:
+    return f"[{kind}]\n" + "".join(f"    {name} {value}\n" for name, value in settings.items()) + "\n"

@@ -1,0 +1,186 @@
+"""Values of the charts that watch: Prometheus and Grafana, the trace collector, OpenCost. Pure functions.
+
+Keys are those of the charts' own values.yaml at the versions pinned in `infra.versions`.
+"""
+
+from typing import Any
+
+from infra import contract
+from infra.config.observability import Observability, OpenCost, Traces
+
+Values = dict[str, Any]
+
+PROMETHEUS = "https://prometheus-community.github.io/helm-charts"
+OPENTELEMETRY = "https://open-telemetry.github.io/opentelemetry-helm-charts"
+OPENCOST = "https://opencost.github.io/opencost-helm-chart"
+FLUENT = "https://fluent.github.io/helm-charts"
+
+ON_SYSTEM = [{"key": "CriticalAddonsOnly", "operator": "Exists"}]
+EVERYWHERE = [{"operator": "Exists"}]
+UNPACKER = "public.ecr.aws/docker/library/busybox:1.37.0"
+BOARDS = "/var/lib/grafana/rayeks"
+
+POD_LABELS = (contract.TEAM_LABEL, contract.PROJECT_LABEL, contract.JOB_LABEL, "ray.io/cluster", "ray.io/node-type")
+NODE_LABELS = (contract.POOL_LABEL, "karpenter.sh/capacity-type", "node.kubernetes.io/instance-type")
+
+
+def prometheus_stack(settings: Observability, *, region: str, dashboards: tuple[str, str]) -> Values:
+    """kube-prometheus-stack. `dashboards` are the name of their ConfigMap and what changes when they do."""
+    return {
+        # The CRDs are a chart of their own, because Helm never upgrades a chart's crds folder.
+        "crds": {"enabled": False},
+        "fullnameOverride": "monitoring",
+        # EKS runs these where nobody else can see them.
+        **{part: {"enabled": False} for part in ("kubeControllerManager", "kubeEtcd", "kubeScheduler", "kubeProxy")},
+        "prometheusOperator": {
+            "tolerations": ON_SYSTEM,
+            "admissionWebhooks": {"enabled": False},
+            "tls": {"enabled": False},
+        },
+        "prometheus": {"serviceAccount": {"name": "prometheus"}, "prometheusSpec": _prometheus(settings, region)},
+        "alertmanager": _alertmanager(settings.alerts.topic, region),
+        "grafana": _grafana(settings.grafana.admin_secret, *dashboards),
+        "kube-state-metrics": {
+            "tolerations": ON_SYSTEM,
+            "metricLabelsAllowlist": [f"pods=[{','.join(POD_LABELS)}]", f"nodes=[{','.join(NODE_LABELS)}]"],
+        },
+        # It reads the host's own files, which the namespace of everything else forbids.
+        "prometheus-node-exporter": {"namespaceOverride": "node-agents", "tolerations": EVERYWHERE},
+    }
+
+
+def _prometheus(settings: Observability, region: str) -> Values:
+    chosen = settings.prometheus
+    spec: Values = {
+        "retention": f"{chosen.retention_days}d",
+        # Prometheus stops when its disk is full: it drops the oldest before.
+        "retentionSize": f"{chosen.storage_gib * 9 // 10}GiB",
+        "storageSpec": {
+            "volumeClaimTemplate": {
+                "spec": {
+                    "storageClassName": "gp3",
+                    "accessModes": ["ReadWriteOnce"],
+                    "resources": {"requests": {"storage": f"{chosen.storage_gib}Gi"}},
+                }
+            }
+        },
+        # A disk that outlives the stack is paid for by nobody's job.
+        "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Retain"},
+        "tolerations": ON_SYSTEM,
+        "resources": {"requests": {"cpu": "500m", "memory": "2Gi"}, "limits": {"memory": "4Gi"}},
+        # Monitors and rules of anybody whom the API server lets write them, not of this release alone.
+        **{
+            f"{kind}SelectorNilUsesHelmValues": False
+            for kind in ("podMonitor", "serviceMonitor", "rule", "probe", "scrapeConfig")
+        },
+    }
+    if chosen.workspace:
+        url = f"https://aps-workspaces.{region}.amazonaws.com/workspaces/{chosen.workspace}/api/v1/remote_write"
+        spec["remoteWrite"] = [{"url": url, "sigv4": {"region": region}}]
+    return spec
+
+
+def _alertmanager(topic: str | None, region: str) -> Values:
+    told: Values = {"name": "people"}
+    if topic:
+        told["sns_configs"] = [{"topic_arn": topic, "sigv4": {"region": region}, "send_resolved": True}]
+    return {
+        "serviceAccount": {"name": "alertmanager"},
+        "alertmanagerSpec": {"tolerations": ON_SYSTEM},
+        "config": {
+            "route": {
+                "group_by": ["alertname", "namespace"],
+                "group_wait": "30s",
+                "group_interval": "5m",
+                "repeat_interval": "12h",
+                "receiver": "people",
+                "routes": [{"receiver": "nobody", "matchers": ['alertname =~ "Watchdog|InfoInhibitor"']}],
+            },
+            "receivers": [told, {"name": "nobody"}],
+        },
+    }
+
+
+def _grafana(admin_secret: str | None, dashboards: str, version: str) -> Values:
+    """Grafana, with every dashboard on disk before it starts. Ray's are packed: unpacked they are half a megabyte."""
+    unpack = (
+        f"cp /packed/*.json {BOARDS}/ && "
+        f'for f in /packed/*.gz; do gunzip -c "$f" > {BOARDS}/"$(basename "$f" .gz)"; done'
+    )
+    # Without a Secret of one's own the chart makes a random password; its default of old is never used.
+    admin: Values = {"admin": {"existingSecret": admin_secret}} if admin_secret else {"adminPassword": ""}
+    return admin | {
+        "tolerations": ON_SYSTEM,
+        "podAnnotations": {"rayeks/dashboards": version},
+        "extraConfigmapMounts": [{"name": "packed", "mountPath": "/packed", "configMap": dashboards, "readOnly": True}],
+        "extraEmptyDirMounts": [{"name": "boards", "mountPath": BOARDS}],
+        "extraInitContainers": [
+            {
+                "name": "dashboards",
+                "image": UNPACKER,
+                "command": ["sh", "-c", unpack],
+                "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
+                "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+                "volumeMounts": [
+                    {"name": "packed", "mountPath": "/packed", "readOnly": True},
+                    {"name": "boards", "mountPath": BOARDS},
+                ],
+            }
+        ],
+        "dashboardProviders": {
+            "rayeks.yaml": {
+                "apiVersion": 1,
+                "providers": [{"name": "rayeks", "folder": "Ray", "type": "file", "options": {"path": BOARDS}}],
+            }
+        },
+    }
+
+
+def collector(settings: Traces, *, region: str) -> Values:
+    """The OpenTelemetry collector: OTLP in, a sample of whole traces out to X-Ray."""
+    closed = ("jaeger-compact", "jaeger-grpc", "jaeger-thrift", "zipkin")
+    pipeline = {
+        "receivers": ["otlp"],
+        "processors": ["memory_limiter", "probabilistic_sampler", "batch"],
+        "exporters": ["awsxray"],
+    }
+    return {
+        "mode": "deployment",
+        "replicaCount": 2,
+        "image": {"repository": "otel/opentelemetry-collector-contrib"},
+        "command": {"name": "otelcol-contrib"},
+        "serviceAccount": {"create": True, "name": "opentelemetry-collector"},
+        "tolerations": ON_SYSTEM,
+        "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}},
+        "ports": {port: {"enabled": False} for port in closed},
+        "config": {
+            # Helm merges maps: what the chart listens to by default is closed by name.
+            "receivers": {"jaeger": None, "zipkin": None, "prometheus": None},
+            "processors": {"probabilistic_sampler": {"sampling_percentage": settings.sample_percent}},
+            "exporters": {"awsxray": {"region": region}},
+            "service": {"pipelines": {"traces": pipeline, "metrics": None, "logs": None}},
+        },
+    }
+
+
+def opencost(settings: OpenCost, *, cluster: str) -> Values:
+    """OpenCost on the cluster's own Prometheus, with AWS's list prices; spot by what Karpenter says of the node."""
+    return {
+        "opencost": {
+            "exporter": {
+                "defaultClusterId": cluster,
+                "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
+            },
+            "prometheus": {
+                "internal": {
+                    "enabled": True,
+                    "namespaceName": "monitoring",
+                    "serviceName": "prometheus-operated",
+                    "port": 9090,
+                }
+            },
+            "metrics": {"serviceMonitor": {"enabled": True, "scrapeInterval": f"{settings.interval_s}s"}},
+            "ui": {"enabled": False},
+            "tolerations": ON_SYSTEM,
+        }
+    }
