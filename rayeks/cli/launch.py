@@ -75,7 +75,7 @@ def _local_aws() -> dict[str, str]:
     running = aws.status()
     if running is None:
         raise UserError("the local AWS does not run", "rayeks up local starts it and makes what it has lost")
-    return {name: value for name, value in aws.environment(running.endpoint).items() if value}
+    return aws.environment(running.endpoint)
 
 
 def _row(row: Mapping[str, Any]) -> Text:
