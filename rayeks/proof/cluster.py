@@ -45,8 +45,9 @@ class Cluster:
         return self.api.request("GET", path, query=query).get("items") or []
 
     def pods(self) -> list[Pod]:
-        """Every pod that a proof launched, with the reason of each that is not Ready."""
+        """Every pod that a proof launched or that a Ray object of the stack brings, each with why it is not Ready."""
         found = self.listed("/api/v1/pods", LAUNCH_LABEL)
+        found += self.listed("/api/v1/pods", f"ray.io/is-ray-node=yes,!{LAUNCH_LABEL}")
         waiting = any(not _ready(item) for item in found)
         events = self._refusals() if waiting else {}
         return [_pod(item, events) for item in found if "deletionTimestamp" not in item["metadata"]]
@@ -54,6 +55,15 @@ class Cluster:
     def machines(self) -> list[Machine]:
         """Every node of a pool."""
         return [self._machine(item) for item in self.listed("/api/v1/nodes", NODEPOOL)]
+
+    def leaving(self) -> list[Machine]:
+        """The machines that nothing of the stack's own stands on: those that Karpenter is to take away."""
+        held = {
+            item["spec"].get("nodeName")
+            for item in self.listed("/api/v1/pods", f"!{LAUNCH_LABEL}")
+            if all(owner["kind"] != "DaemonSet" for owner in item["metadata"].get("ownerReferences", ()))
+        }
+        return [machine for machine in self.machines() if machine.name not in held]
 
     def conditions(self, group: str, plural: str) -> dict[str, dict[str, Object]]:
         """Name → condition type → condition, of a custom resource without namespaces."""
@@ -98,12 +108,17 @@ def _pod(item: Object, events: Mapping[str, str]) -> Pod:
     ready = _ready(item)
     return Pod(
         name=f"{metadata['namespace']}/{metadata['name']}",
-        owner=metadata["labels"][LAUNCH_LABEL],
+        owner=_owner(metadata["labels"]),
         node=item["spec"].get("nodeName"),
         ready=ready,
         requests=requests(item["spec"]),
         reason="" if ready else events.get(metadata["uid"], "") or _scheduler(item),
     )
+
+
+def _owner(labels: Mapping[str, str]) -> str:
+    """The launch of a proof that a pod belongs to, or what the stack itself deploys."""
+    return labels.get(LAUNCH_LABEL) or f"deployed {labels.get('ray.io/originated-from-cr-name', 'cluster')}"
 
 
 def _ready(item: Object) -> bool:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rayeks.proof.cluster import LAUNCH_LABEL, NODEPOOL, Cluster
+from rayeks.proof.cluster import LAUNCH_LABEL, Cluster
 from rayeks.proof.launches import NAMESPACE
 
 Say = Callable[[str], None]
@@ -38,9 +38,9 @@ def clear(cluster: Cluster, say: Say) -> None:
 
 
 def drained(cluster: Cluster, within_s: float, say: Say) -> float | None:
-    """Seconds until Karpenter had removed every node; None where that took longer than `within_s`.
+    """Seconds until Karpenter had removed every node that is empty; None where that took longer than `within_s`.
 
-    The pools' idle times are shortened meanwhile, and put back.
+    What the stack itself deploys keeps its nodes. The pools' idle times are shortened meanwhile, and put back.
     """
     pools = cluster.listed("/apis/karpenter.sh/v1/nodepools")
     say(f"everything is deleted; the pools' idle times are {IDLE} until their nodes are gone")
@@ -48,7 +48,7 @@ def drained(cluster: Cluster, within_s: float, say: Say) -> float | None:
     try:
         for pool in pools:
             _set_idle(cluster, pool, IDLE)
-        while machines := cluster.listed("/api/v1/nodes", NODEPOOL):
+        while machines := cluster.leaving():
             now = time.monotonic()
             if now - began > within_s:
                 return None

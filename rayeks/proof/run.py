@@ -128,7 +128,7 @@ def _placed(
     machines = cluster.machines()
     placements = [
         placement(name, seconds.get(name, time.monotonic() - began), mine, pods, machines)
-        for name in wanted
+        for name in dict.fromkeys([*wanted, *sorted(pod.owner for pod in pods)])
         for mine in [[pod for pod in pods if pod.owner == name]]
     ]
     faults += [f"{each.what}: no pod was made for it" for each in placements if not each.pods]
@@ -136,7 +136,7 @@ def _placed(
         cluster.delete(obj)
     drained = rest.drained(cluster, DRAINED_S, say)
     if drained is None:
-        left = ", ".join(f"{each.instance_type} of {each.pool}" for each in cluster.machines())
+        left = ", ".join(f"{each.instance_type} of {each.pool}" for each in cluster.leaving())
         faults.append(f"nodes are left {DRAINED_S:.0f} s after everything was deleted: {left}")
     return placements, drained, faults
 
@@ -148,13 +148,14 @@ def _awaited(cluster: Cluster, wanted: set[str], began: float, say: Say) -> tupl
     while True:
         pods = cluster.pods()
         now = time.monotonic()
-        by_owner = {name: [pod for pod in pods if pod.owner == name] for name in wanted}
+        names = wanted | {pod.owner for pod in pods}
+        by_owner = {name: [pod for pod in pods if pod.owner == name] for name in names}
         for name, mine in by_owner.items():
             if mine and all(pod.ready for pod in mine):
                 seconds.setdefault(name, now - began)
             else:
                 seconds.pop(name, None)
-        if len(seconds) == len(wanted) or now - began > PLACED_S:
+        if len(seconds) == len(names) or now - began > PLACED_S:
             return pods, seconds
         if now - spoke > 10:
             spoke = now
