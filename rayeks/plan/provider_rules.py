@@ -80,9 +80,7 @@ class Rules:
                 raise UserError("no rules")
             answer = provider.Diff(request, None)
         except UserError:
-            return Diff(
-                tuple(sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))), known=False
-            )
+            return Diff(_different(old, new), known=False)
         if answer.changes != pb.DiffResponse.DIFF_SOME:
             return Diff()
         kinds = pb.PropertyDiff.Kind
@@ -95,7 +93,7 @@ class Rules:
         """What changes in the settings of a provider, and whether everything that it holds is replaced by that."""
         provider = {"aws": self._aws, "kubernetes": self._kubernetes}.get(_type(urn).removeprefix(PROVIDERS))
         if provider is None:
-            return Diff(tuple(sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))))
+            return Diff(_different(old, new))
         answer = provider.DiffConfig(pb.DiffRequest(urn=urn, old_inputs=_wired(old), news=_wired(new)), None)
         return Diff(tuple(answer.diffs), tuple(answer.replaces))
 
@@ -146,6 +144,10 @@ def reset(new: Values, old: Values, paths: Iterable[str]) -> dict[str, Any]:
         else:
             found.pop(head, None)
     return found
+
+
+def _different(old: Values, new: Values) -> tuple[str, ...]:
+    return tuple(sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key)))
 
 
 def _asked(action: Any, inputs: Values) -> dict[str, Any]:
