@@ -11,7 +11,7 @@ STALE := $(shell test -d $(VENV) && { $(VENV)/bin/python -I -c \
 	'import sys, rayeks; sys.exit(rayeks.__path__[0] != "$(CURDIR)/rayeks")' 2>/dev/null || rm -f $(VENV)/.layer-*; })
 
 .DEFAULT_GOAL := help
-.PHONY: help up down plan test drills lint bench setup lock clean
+.PHONY: help up down plan proof test drills lint bench setup lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,9 @@ down: $(VENV)/.layer-local ## destroy the local stack, prove that nothing is lef
 
 plan: $(VENV)/.layer-platform ## what a stack would be, from Python packages alone: make plan STACK=prod
 	@$(RAYEKS) plan $(STACK)
+
+proof: $(VENV)/.layer-local ## the real controllers place what a stack runs, on simulated nodes: make proof STACK=prod
+	@$(RAYEKS) prove $(STACK)
 
 test: $(VENV)/.layer-all lint ## lint, type check and every test but the slow ones
 	@$(VENV)/bin/python -m pytest -m "not slow"
