@@ -4,7 +4,7 @@ Pure, on the sections of a stack file, so that rules, the plan and the component
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from infra import gpus, instances, karpenter, packing, prices, ranking, samples, schedulability
 from infra.config.node_groups import NodeGroup, PlacementGroup
@@ -93,6 +93,11 @@ def supplies(
     return made + [group_supply(name, group, zones=zones) for name, group in node_groups.items()]
 
 
+def serves(supply: Supply, asked: Iterable[Pod]) -> list[Pod]:
+    """The pods that ask for the supply by its pool's name and are let onto it."""
+    return [pod for pod in asked if refusal(pod, supply) is None and POOL_LABEL in pod.selector]
+
+
 def completed(pools: Mapping[str, Pool], settings: Samples, *, region: str, zones: Sequence[str]) -> dict[str, Pool]:
     """The pools with what they leave open filled in from the stack's own jobs: the largest machine, preferred types."""
     asked = [pod for found in sample_pods(settings).values() for pod in found]
@@ -103,7 +108,7 @@ def _completed(name: str, pool: Pool, asked: Sequence[Pod], region: str, zones: 
     if isinstance(pool, GpuTrainPool):
         return pool
     supply = pool_supply(name, pool, region=region, zones=zones)
-    served = [pod for pod in asked if refusal(pod, supply) is None and POOL_LABEL in pod.selector]
+    served = serves(supply, asked)
     least = packing.promised(pool.kind)
 
     def price(kind: str) -> float:
@@ -121,6 +126,6 @@ def _completed(name: str, pool: Pool, asked: Sequence[Pod], region: str, zones: 
     pool = pool.model_copy(update=open_ends)
     if pool.optimise and not pool.prefer:
         supply = pool_supply(name, pool, region=region, zones=zones)
-        ranked = ranking.ranked(pool.kind, pool.optimise, supply.machines, [*served, least], region)
+        ranked = ranking.ranked(pool.kind, pool.optimise, supply.machines, served or [least], region)
         pool = pool.model_copy(update={"prefer": ranking.preferred(ranked, supply.requirements)})
     return pool

@@ -1,12 +1,14 @@
 """Which instance types a pool should prefer for what it wants: money, speed, or both at once.
 
-One formula. A pod's share of a machine is the machine over the pods that it holds; its performance is the weighted
-geometric mean of its shares of CPU, memory, GPU, network and scratch; and
+One formula. What one pod gets of a machine is the speed of the cores and GPUs that it asks for, and its share of the
+network and the scratch that nobody asks for; its performance is the weighted geometric mean of these; and
 
-    score = a · ln(performance) − (1 − a) · ln($ per pod and hour),   a = 0 for cost, ½ balanced, 1 for performance.
+    score = a · ln(performance) − (1 − a) · ln($ per pod and hour),   a = 0 for cost, ½ balanced, ¾ performance.
 
-So only ratios matter: no unit, no currency and no fitted constant moves the order, and a type that gives less of
-everything and is no cheaper never comes first. Prices are on-demand ones, which stay; spot prices follow them.
+So only ratios matter: no unit, no currency and no fitted constant moves the order, and a type that gives a pod less of
+everything and is no cheaper never comes first. Memory and the number of cores and GPUs count through the price: they
+decide how many pods share it, and a pod has no use for more than it asked for. Prices are on-demand ones, which stay;
+spot prices follow them.
 """
 
 import json
@@ -17,7 +19,6 @@ from functools import cache
 from pathlib import Path
 
 from infra import instances, prices, requirements
-from infra.allocatable import GIB
 from infra.contract import GPU_RESOURCE
 from infra.instances import InstanceFacts
 from infra.pods import Pod
@@ -27,12 +28,13 @@ from infra.schedulability import Machine
 ACCELERATORS = Path(__file__).with_name("accelerators.json")
 """GPU as Karpenter labels it → dense BF16 tensor TFLOPS and memory bandwidth of one, with who published them."""
 
-WEIGHT_OF_PERFORMANCE = {"cost": 0.0, "balanced": 0.5, "performance": 1.0}
+WEIGHT_OF_PERFORMANCE = {"cost": 0.0, "balanced": 0.5, "performance": 0.75}
+"""Speed first is still not at any price: a tenth more is worth a third more money."""
 
 DIMENSIONS: Mapping[str, Mapping[str, float]] = {
-    "ray-head": {"cpu": 0.5, "memory": 0.3, "network": 0.2},
-    "ray-cpu": {"cpu": 0.7, "memory": 0.1, "network": 0.2},
-    "ray-data": {"cpu": 0.3, "memory": 0.2, "network": 0.2, "scratch": 0.3},
+    "ray-head": {"cpu": 0.7, "network": 0.3},
+    "ray-cpu": {"cpu": 0.8, "network": 0.2},
+    "ray-data": {"cpu": 0.4, "network": 0.2, "scratch": 0.4},
     "ray-gpu-infer": {"flops": 0.3, "gpu_memory": 0.15, "gpu_bandwidth": 0.35, "cpu": 0.1, "network": 0.1},
 }
 """Kind → what its jobs are bound by, in parts of one: our judgement of what each kind is for."""
@@ -66,9 +68,9 @@ def score(performance: float, usd: float, optimise: str) -> float:
     return round(share * math.log(performance) - (1 - share) * math.log(usd), 9)
 
 
-def performance(shares: Mapping[str, float], weights: Mapping[str, float]) -> float:
+def performance(gets: Mapping[str, float], weights: Mapping[str, float]) -> float:
     """The weighted geometric mean of what a pod gets in each dimension (all above 0)."""
-    return math.exp(sum(weight * math.log(shares[dimension]) for dimension, weight in weights.items()))
+    return math.exp(sum(weight * math.log(gets[dimension]) for dimension, weight in weights.items()))
 
 
 def ranked(
@@ -80,12 +82,45 @@ def ranked(
     for machine in machines:
         price, fits = prices.on_demand(machine.type, region), machine.fits(pod)
         if price and fits:
-            whole = dimensions(instances.known(machine.type), scratch_gb=machine.held["ephemeral-storage"] / 1e9)
-            if all(whole[dimension] > 0 for dimension in DIMENSIONS[kind]):
-                speed = performance({name: amount / fits for name, amount in whole.items()}, DIMENSIONS[kind])
+            gets = dimensions(instances.known(machine.type), fits, scratch_gb=machine.held["ephemeral-storage"] / 1e9)
+            if all(gets[dimension] > 0 for dimension in DIMENSIONS[kind]):
+                speed = performance(gets, DIMENSIONS[kind])
                 usd = price.usd / fits
                 found.append(Ranked(machine.type, fits, usd, speed, score(speed, usd, optimise)))
     return tuple(sorted(found, key=order))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What one choice of `optimise` comes to for a pool's reference pods, beside the cheapest choice."""
+
+    optimise: str
+    type: str
+    nodes: int
+    usd: float
+    """$ per hour, on demand, of the nodes for all reference pods."""
+    performance: float
+    """Relative to the choice `cost`."""
+
+
+def tradeoff(kind: str, machines: Sequence[Machine], pods: Sequence[Pod], region: str) -> tuple[Choice, ...]:
+    """The three choices side by side; empty where no type with a known price holds the reference pod."""
+    count = reference(pods).count
+    first = {
+        optimise: ranking[0]
+        for optimise in WEIGHT_OF_PERFORMANCE
+        if (ranking := ranked(kind, optimise, machines, pods, region))
+    }
+    return tuple(
+        Choice(
+            optimise,
+            best.type,
+            nodes := math.ceil(count / best.per_node),
+            nodes * best.usd_per_pod * best.per_node,
+            best.performance / first["cost"].performance,
+        )
+        for optimise, best in first.items()
+    )
 
 
 def order(entry: Ranked) -> tuple[float, float, float, str]:
@@ -111,18 +146,20 @@ def preferred(ranking: Sequence[Ranked], needs: Iterable[Requirement] = ()) -> t
     return tuple(chosen)
 
 
-def dimensions(facts: InstanceFacts, *, scratch_gb: float) -> dict[str, float]:
-    """A whole machine in each dimension; 0 where it has none, or where nobody published how fast its GPU is."""
+def dimensions(facts: InstanceFacts, pods: int, *, scratch_gb: float) -> dict[str, float]:
+    """What one of `pods` pods on a machine gets in each dimension; 0 where nobody published how fast its GPU is.
+
+    `cpu` is the speed of a vCPU (GHz of whole cores), `flops`, `gpu_bandwidth` and `gpu_memory` those of a GPU.
+    """
     threads = facts.cores + HYPERTHREAD * (facts.vcpus - facts.cores)
     gpu = accelerators().get(facts.gpu_label or "", {"tflops": 0, "gb_per_s": 0})
     return {
-        "cpu": threads * (facts.clock_ghz or DEFAULT_GHZ),
-        "memory": facts.memory_mib * 2**20 / GIB,
-        "network": max(facts.network_gbps, LEAST_GBPS),
-        "scratch": scratch_gb,
-        "flops": facts.gpus * gpu["tflops"],
-        "gpu_memory": facts.gpus * facts.gpu_memory_each_mib / 1024,
-        "gpu_bandwidth": facts.gpus * gpu["gb_per_s"],
+        "cpu": threads / facts.vcpus * (facts.clock_ghz or DEFAULT_GHZ),
+        "network": max(facts.network_gbps, LEAST_GBPS) / pods,
+        "scratch": scratch_gb / pods,
+        "flops": gpu["tflops"],
+        "gpu_memory": facts.gpu_memory_each_mib / 1024,
+        "gpu_bandwidth": gpu["gb_per_s"],
     }
 
 

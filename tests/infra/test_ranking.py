@@ -66,7 +66,7 @@ def test_every_gpu_that_a_pool_may_use_has_its_published_throughput():
     for name in instances.names():
         facts = instances.known(name)
         if facts.family in families and facts.gpus:
-            whole = ranking.dimensions(facts, scratch_gb=1)
+            whole = ranking.dimensions(facts, 1, scratch_gb=1)
             assert whole["flops"] > 0 and whole["gpu_bandwidth"] > 0 and whole["gpu_memory"] > 0, name
 
 
