@@ -10,6 +10,7 @@ from infra.capacity import NodeGroups
 from infra.cluster import Cluster
 from infra.config import load
 from infra.cost import Cost
+from infra.headroom import Headroom
 from infra.keys import DataKey
 from infra.launches import Deployed, launches
 from infra.namespaces import platform_namespace
@@ -41,6 +42,8 @@ pools = Pools(
 )
 agents = platform_namespace("node-agents", cluster=cluster)
 Accelerators(name, platform.node_groups, platform.pools, cluster=cluster, agents=agents)
+if platform.warm:
+    Headroom(name, platform, cluster=cluster, pools=pools)
 kuberay = KubeRay(name, platform.ray, cluster=cluster, node_groups=node_groups)
 queues = None
 if platform.queues:
@@ -48,8 +51,7 @@ if platform.queues:
         name, platform, platform.queues, cluster=cluster, node_groups=node_groups, pools=pools, kuberay=kuberay
     )
 if platform.observability:
-    watched = [addons, *node_groups.running]
-    Observability(name, platform, platform.observability, cluster=cluster, agents=agents, after=watched)
+    Observability(name, platform, platform.observability, cluster=cluster, agents=agents, after=[addons])
 tenants = Tenants(
     name,
     platform.tenants,

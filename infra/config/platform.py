@@ -63,6 +63,11 @@ class Platform(Slice):
         return Aws(self.account, self.region, self.partition)
 
     @property
+    def warm(self) -> bool:
+        """Whether a pool asks for anything to be ready before the first job is."""
+        return any(pool.headroom or pool.prepull for pool in self.pools.values())
+
+    @property
     def nodes(self) -> int:
         """The most nodes that the stack may have at once."""
         return sizing.total_nodes(self.node_groups, self.pools)

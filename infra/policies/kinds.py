@@ -17,7 +17,16 @@ NAMESPACE = "kubernetes:core/v1:Namespace"
 STACK = "pulumi:pulumi:Stack"
 
 SYSTEM = frozenset(
-    {"kube-system", "kube-public", "kube-node-lease", "kuberay", "kueue-system", "monitoring", "node-agents"}
+    {
+        "kube-system",
+        "kube-public",
+        "kube-node-lease",
+        "kuberay",
+        "kueue-system",
+        "monitoring",
+        "node-agents",
+        "headroom",
+    }
 )
 """Namespaces of the platform's own controllers, which need what no tenant may have."""
 

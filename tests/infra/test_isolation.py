@@ -1,4 +1,4 @@
-"""A tenant's walls, evaluated over the pairs of pods that must and must not talk.
+"""The walls of tenants and of the platform, evaluated over the pairs of pods that must and must not talk.
 
 `talks` is Kubernetes' own rule, as its documentation states it: a pod that a policy selects for a direction refuses
 everything of that direction which no policy allows, and a connection needs both ends to allow it.
@@ -13,6 +13,7 @@ from infra import isolation
 
 POLICIES = isolation.policies(vpc_cidr="10.0.0.0/16", data_ports={"warehouse": 5432})
 TENANTS = ("ray-research", "ray-ads")
+PLATFORM = {name: isolation.platform_policies(name) for name in isolation.PLATFORM}
 HEAD, WORKER = {"ray.io/node-type": "head"}, {"ray.io/node-type": "worker"}
 
 
@@ -33,8 +34,13 @@ def selects(selector: dict, labels: dict[str, str]) -> bool:
         if labels.get(key) != value:
             return False
     for expression in selector.get("matchExpressions", []):
-        assert expression["operator"] == "In"
-        if labels.get(expression["key"]) not in expression["values"]:
+        value = labels.get(expression["key"])
+        if expression["operator"] == "Exists":
+            found = value is not None
+        else:
+            assert expression["operator"] == "In"
+            found = value in expression["values"]
+        if not found:
             return False
     return True
 
@@ -48,21 +54,29 @@ def peer_allows(peer: dict, owner: Pod, other: Pod | Outside) -> bool:
     if isinstance(other, Outside):
         return False
     if "namespaceSelector" in peer:
-        return selects(peer["namespaceSelector"], {"kubernetes.io/metadata.name": other.namespace})
+        labels = {"kubernetes.io/metadata.name": other.namespace}
+        labels |= {"rayeks/cost-center": "any"} if other.namespace in TENANTS else {}
+        return selects(peer["namespaceSelector"], labels)
     return other.namespace == owner.namespace and selects(peer["podSelector"], other.labels)
 
 
 def allows(direction: str, owner: Pod | Outside, other: Pod | Outside, protocol: str, port: int) -> bool:
-    if isinstance(owner, Outside) or owner.namespace not in TENANTS:
+    if isinstance(owner, Outside):
         return True
-    for spec in POLICIES.values():
-        if direction not in spec["policyTypes"] or not selects(spec["podSelector"], owner.labels):
-            continue
+    policies = POLICIES if owner.namespace in TENANTS else PLATFORM.get(owner.namespace, {})
+    selecting = [
+        spec
+        for spec in policies.values()
+        if direction in spec["policyTypes"] and selects(spec["podSelector"], owner.labels)
+    ]
+    if not selecting:
+        return True
+    for spec in selecting:
         for rule in spec.get(direction.lower(), []):
             ports = rule.get("ports")
             on_port = ports is None or {"protocol": protocol, "port": port} in ports
             peers = rule.get("from" if direction == "Ingress" else "to")
-            if on_port and any(peer_allows(peer, owner, other) for peer in peers):
+            if on_port and (peers is None or any(peer_allows(peer, owner, other) for peer in peers)):
                 return True
     return False
 
@@ -79,6 +93,8 @@ DNS, OPERATOR = Pod("kube-system", {"k8s-app": "kube-dns"}, "10.0.3.1"), Pod("ku
 MONITOR, INGRESS, STRANGER = Pod("monitoring"), Pod("ingress"), Pod("default", {}, "10.0.9.9")
 S3, METADATA, IDENTITY = Outside("52.218.0.1"), Outside("169.254.169.254"), Outside("169.254.170.23")
 WAREHOUSE = Outside("10.0.77.7")
+KUEUE, AGENT, ROOM = Pod("kueue-system"), Pod("node-agents"), Pod("headroom")
+GRAFANA, COLLECTOR, CONTROL_PLANE = Pod("monitoring"), Pod("monitoring"), Outside("10.0.200.1")
 
 MUST = [
     (RESEARCH_WORKER, RESEARCH_HEAD, 6379, "TCP", "a worker joins its head"),
@@ -92,6 +108,17 @@ MUST = [
     (MONITOR, RESEARCH_WORKER, 8080, "TCP", "metrics are collected"),
     (INGRESS, RESEARCH_HEAD, 8265, "TCP", "users see the dashboard"),
     (INGRESS, RESEARCH_WORKER, 8000, "TCP", "requests reach Serve's proxies"),
+    (RESEARCH_WORKER, COLLECTOR, 4317, "TCP", "a job's traces reach the collector"),
+    (CONTROL_PLANE, KUEUE, 9443, "TCP", "the API server asks Kueue's webhooks"),
+    (CONTROL_PLANE, KUEUE, 8082, "TCP", "the API server asks who waits"),
+    (MONITOR, KUEUE, 8443, "TCP", "Kueue's metrics are collected"),
+    (MONITOR, OPERATOR, 8080, "TCP", "KubeRay's metrics are collected"),
+    (MONITOR, AGENT, 9400, "TCP", "GPU metrics are collected"),
+    (MONITOR, AGENT, 2020, "TCP", "the log shipper's metrics are collected"),
+    (INGRESS, GRAFANA, 3000, "TCP", "people see Grafana"),
+    (MONITOR, GRAFANA, 9090, "TCP", "Grafana asks Prometheus"),
+    (OPERATOR, CONTROL_PLANE, 443, "TCP", "an operator reads and writes the API"),
+    (AGENT, S3, 443, "TCP", "logs leave for the bucket"),
 ]
 MUST_NOT = [
     (RESEARCH_WORKER, ADS_HEAD, 6379, "TCP", "a tenant joins another's cluster"),
@@ -106,6 +133,18 @@ MUST_NOT = [
     (INGRESS, RESEARCH_WORKER, 8265, "TCP", "users reach a worker's ports"),
     (MONITOR, RESEARCH_HEAD, 8265, "TCP", "the metrics collector runs jobs"),
     (OPERATOR, RESEARCH_WORKER, 6379, "TCP", "the operator joins a cluster"),
+    (RESEARCH_WORKER, GRAFANA, 3000, "TCP", "a tenant sees everybody's dashboards"),
+    (RESEARCH_WORKER, MONITOR, 9090, "TCP", "a tenant reads everybody's metrics"),
+    (RESEARCH_HEAD, MONITOR, 9093, "TCP", "a tenant silences alerts"),
+    (RESEARCH_HEAD, KUEUE, 8443, "TCP", "a tenant reads other queues' metrics"),
+    (RESEARCH_HEAD, OPERATOR, 8080, "TCP", "a tenant reads the operator's metrics"),
+    (STRANGER, GRAFANA, 3000, "TCP", "any pod sees the dashboards"),
+    (STRANGER, COLLECTOR, 4317, "TCP", "any pod sends traces"),
+    (STRANGER, AGENT, 9400, "TCP", "any pod asks the nodes' daemons"),
+    (INGRESS, MONITOR, 9090, "TCP", "people reach Prometheus without Grafana"),
+    (INGRESS, KUEUE, 9443, "UDP", "webhooks answer over anything but TCP"),
+    (ROOM, S3, 443, "TCP", "a pod that holds room calls out"),
+    (STRANGER, ROOM, 80, "TCP", "any pod reaches one that holds room"),
 ]
 
 

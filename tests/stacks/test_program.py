@@ -66,14 +66,16 @@ CHAIN = [
         "node-agents",
         "daemons go before their namespace",
     ),
-    ("helm.sh/v3:Release", "kuberay-operator", "eks/nodeGroup:NodeGroup", "-system", "it has a node to run on"),
     (
         "helm.sh/v3:Release",
-        "nvidia-device-plugin",
-        "core/v1:Namespace",
-        "node-agents",
-        "daemons go before their namespace",
+        "kube-prometheus-stack",
+        "helm.sh/v3:Release",
+        "prometheus-operator-crds",
+        "it watches them",
     ),
+    ("core/v1:Namespace", "monitoring", "eks/addon:Addon", "aws-ebs-csi-driver", "the driver deletes Prometheus' disk"),
+    ("v1:PodMonitor", "", "helm.sh/v3:Release", "prometheus-operator-crds", "a CRD outlives what it defines"),
+    ("v1:PrometheusRule", "", "helm.sh/v3:Release", "prometheus-operator-crds", "a CRD outlives what it defines"),
     ("helm.sh/v3:Release", "kuberay-crds", "core/v1:Namespace", "kuberay", "the release's record lies in it"),
     ("karpenter.sh/v1:NodePool", "ray-cpu", "karpenter.k8s.aws/v1:EC2NodeClass", "ray-cpu", "nodes drain first"),
     ("karpenter.k8s.aws/v1:EC2NodeClass", "", "helm.sh/v3:Release", "karpenter", "Karpenter ends its nodes"),
@@ -101,29 +103,24 @@ CHAIN = [
 ]
 
 
-QUEUES = [
-    ("core/v1:Namespace", "-research", "v1beta2:ClusterQueue", "-research", "jobs leave the queue before it goes"),
-    ("v1beta2:ClusterQueue", "", "v1beta2:ResourceFlavor", "ray-cpu", "a flavour in use has a finalizer"),
-    ("v1beta2:ClusterQueue", "", "v1beta2:Cohort", "", "a queue never lends to nobody"),
+WARM = [
+    ("apps/v1:Deployment", "headroom-ray-head", "karpenter.sh/v1:NodePool", "ray-head", "nothing holds nodes that go"),
+    ("apps/v1:DaemonSet", "prepull-cpu", "karpenter.sh/v1:NodePool", "ray-head", "nothing holds nodes that go"),
+    ("helm.sh/v3:Release", "fluent-bit", "core/v1:Namespace", "node-agents", "daemons go before their namespace"),
+    ("helm.sh/v3:Release", "fluent-bit", "rolePolicy:RolePolicy", "-fluent-bit-send", "it has its rights"),
     (
-        "v1beta2:ClusterQueue",
-        "",
-        "karpenter.sh/v1:NodePool",
-        "ray-cpu",
-        "no job is admitted to machines that are going",
+        "helm.sh/v3:Release",
+        "opencost",
+        "helm.sh/v3:Release",
+        "prometheus-operator-crds",
+        "its ServiceMonitor needs them",
     ),
-    ("v1beta2:ResourceFlavor", "", "helm.sh/v3:Release", "kueue", "Kueue alone takes the finalizers off"),
-    ("helm.sh/v3:Release", "kueue", "eks/nodeGroup:NodeGroup", "-system", "it has a node to run on"),
-    ("helm.sh/v3:Release", "kueue", "helm.sh/v3:Release", "kuberay-crds", "it watches Ray's objects"),
 ]
 
 
-@pytest.mark.parametrize(
-    ("first", "one", "then", "two", "why"), QUEUES, ids=[f"{a}-{c}{d}" for a, _, c, d, _ in QUEUES]
-)
-def test_queues_go_after_their_jobs_and_before_all_that_they_stand_on(made, first, one, then, two, why):
-    if made.stack == "dev":
-        assert not [r for r in made.resources if "kueue" in r.type]
+@pytest.mark.parametrize(("first", "one", "then", "two", "why"), WARM, ids=[f"{a}-{b}" for a, b, *_ in WARM])
+def test_what_a_full_stack_adds_goes_before_what_it_stands_on(made, first, one, then, two, why):
+    if made.stack not in ("local", "prod"):
         return
     wanted = {r.urn for r in of(made, then, two)}
     for resource in of(made, first, one):
