@@ -72,13 +72,6 @@ def chart_values(settings: Settings) -> dict:
         # A lone operator that loses its lease restarts for nothing (kuberay#2252).
         "leaderElectionEnabled": settings.operator_replicas > 1,
         "reconcileConcurrency": 4,
-        "featureGates": [
-            {"name": "RayClusterStatusConditions", "enabled": True},
-            {"name": "RayJobDeletionPolicy", "enabled": True},
-            {"name": "RayMultiHostIndexing", "enabled": True},
-            {"name": "RayServiceIncrementalUpgrade", "enabled": False},
-            {"name": "RayCronJob", "enabled": True},
-        ],
         "configuration": {"enabled": True, "defaultContainerEnvs": container_defaults()},
         "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
         "priorityClassName": "system-cluster-critical",
