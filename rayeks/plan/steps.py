@@ -168,10 +168,12 @@ class Steps:
             if key in self._taken or not resource.custom or key in gone:
                 continue
             keys = self._replacing_without(old, gone)
-            with_root = root.resource.urn in resource.replace_with
-            if keys is not None or with_root:
+            if keys is not None:
                 gone.add(key)
-                self._condemned.setdefault(key, (root.resource.urn, keys or ()))
+                self._condemned.setdefault(key, (root.resource.urn, keys))
+            elif root.resource.urn in resource.replace_with:
+                # It goes too, but the engine does not look at who needs it in turn.
+                self._condemned.setdefault(key, (root.resource.urn, ()))
 
     def _replacing_without(self, old: Old, gone: set[str]) -> tuple[str, ...] | None:
         """The keys that would replace a resource if others were gone, or None where it would stay."""

@@ -128,3 +128,16 @@ def test_policies_that_newly_fail_and_those_that_no_longer_do_are_told_apart() -
     assert [verdict.policy for verdict in found.broken] == ["three"]
     assert [verdict.policy for verdict in found.fixed] == ["one"]
     assert json.dumps(found.to_json())
+
+
+def test_what_is_replaced_with_another_goes_along_and_takes_nobody_with_it(changes) -> None:
+    program = """
+        from pulumi import ResourceOptions
+        from pulumi_aws import sqs
+        first = sqs.Queue("first", name="{}", opts=ResourceOptions(delete_before_replace=True))
+        second = sqs.Queue("second", name="second", opts=ResourceOptions(replace_with=[first]))
+        sqs.QueuePolicy("policy", queue_url=second.name, policy="{{}}")
+    """
+    found = changes(program.format("one"), program.format("two"))
+    assert ops(found) == {"Queue first": "replace", "Queue second": "replace"}
+    assert found.of(Op.REPLACE)[1].dragged_by == found.of(Op.REPLACE)[0].resource.urn
