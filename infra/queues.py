@@ -53,19 +53,19 @@ class Queues(pulumi.ComponentResource):
             ),
         )
         # Queues go before the pools that they promise, so that no job is admitted to machines that are going.
-        self._after: list[pulumi.Resource] = [kueue, kuberay, pools]
+        after: list[pulumi.Resource] = [kueue, kuberay, pools]
         for priority, value in settings.priorities.items():
-            self._priority(contract.priority_class(priority), value)
+            self._priority(contract.priority_class(priority), value, after)
         tenants, found = platform.tenants, queueing.flavours(platform.pools)
-        flavours = [self._object(flavour.pool.name, "ResourceFlavor", flavour.spec()) for flavour in found]
-        self._after += flavours
-        self._after.append(self._object(settings.cohort, "Cohort", queueing.cohort(tenants, found, settings)))
+        flavours = [self._object(each.pool.name, "ResourceFlavor", each.spec(), after) for each in found]
+        lent = queueing.cohort(tenants, found, settings)
+        cohort = self._object(settings.cohort, "Cohort", lent, [*after, *flavours])
         for team in tenants:
             spec = queueing.cluster_queue(team, tenants, found, settings)
-            self._object(contract.namespace(team), "ClusterQueue", spec)
+            self._object(contract.namespace(team), "ClusterQueue", spec, [*after, *flavours, cohort])
         self.register_outputs({})
 
-    def _priority(self, name: str, value: int) -> None:
+    def _priority(self, name: str, value: int, after: list[pulumi.Resource]) -> None:
         # The pods themselves are all alike to the scheduler: what gives way is a whole job, in the queue.
         pulumi.CustomResource(
             f"kubernetes:{queueing.API}:WorkloadPriorityClass",
@@ -77,15 +77,15 @@ class Queues(pulumi.ComponentResource):
                 "value": value,
                 "description": f"Jobs that carry the label {contract.PRIORITY_LABEL}: {name}",
             },
-            opts=ResourceOptions(parent=self, provider=self._cluster.kubernetes, depends_on=self._after),
+            opts=ResourceOptions(parent=self, provider=self._cluster.kubernetes, depends_on=after),
         )
 
-    def _object(self, name: str, kind: str, spec: queueing.Object) -> CustomResource:
+    def _object(self, name: str, kind: str, spec: queueing.Object, after: list[pulumi.Resource]) -> CustomResource:
         return CustomResource(
             name,
             api_version=queueing.API,
             kind=kind,
             metadata={"name": name},
             spec=spec,
-            opts=ResourceOptions(parent=self, provider=self._cluster.kubernetes, depends_on=self._after),
+            opts=ResourceOptions(parent=self, provider=self._cluster.kubernetes, depends_on=after),
         )

@@ -1,5 +1,7 @@
 """Queues: what teams are promised, lend and borrow."""
 
+from collections.abc import Iterator
+
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from infra import contract, queueing
 from infra.config.pools import CpuPool, GpuInferPool, Limits
 from infra.config.queueing import Queueing
 from infra.config.tenants import Quota, Tenant
+from local.toolchain import module_dir
 
 SETTINGS = Queueing()
 POOLS = {
@@ -81,3 +84,16 @@ def test_kueue_takes_the_three_frameworks_and_nothing_without_a_queue() -> None:
     assert config["integrations"]["frameworks"] == ["batch/job", "ray.io/rayjob", "ray.io/raycluster"]
     assert config["manageJobsWithoutQueueName"] is False
     assert config["waitForPodsReady"]["timeout"] == "30m"
+
+
+def test_every_value_that_is_set_is_one_that_kueue_s_chart_reads() -> None:
+    chart = module_dir("sigs.k8s.io/kueue") / "charts" / "kueue" / "values.yaml"
+
+    def unread(ours: dict, theirs: dict, path: str = "") -> Iterator[str]:
+        for key, value in ours.items():
+            if key not in theirs:
+                yield f"{path}{key}"
+            elif isinstance(value, dict) and theirs[key]:
+                yield from unread(value, theirs[key], f"{path}{key}.")
+
+    assert list(unread(queueing.chart_values(SETTINGS), yaml.safe_load(chart.read_text()))) == []
