@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from rayeks.errors import UserError
 from rayeks.plan.bill import Bill, bill, total
+from rayeks.plan.capacity import Capacity, capacity
 from rayeks.plan.constraints import Finding, check, unchecked
 from rayeks.plan.critical_path import CriticalPath, critical_path
 from rayeks.plan.judged import Judgement, policies
 from rayeks.plan.model import Plan
 from rayeks.plan.platform import platform
+from rayeks.plan.runs import Run, runs
 from rayeks.report.alarms import Alarm, Kind, alarms
 
 if TYPE_CHECKING:
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 class Report:
     """A plan and its assessment; `unchecked` are the AWS types that no rule covers.
 
-    Of a program that is not this platform's there is no `bill` and no `policies`; `comparison` is there where a base
-    was asked for. `today` decides how old prices are.
+    Of a program that is not this platform's there is no `bill`, `capacity` and `policies`; `comparison` is there where
+    a base was asked for. `today` decides how old prices are.
     """
 
     plan: Plan
@@ -33,6 +35,8 @@ class Report:
     unchecked: tuple[str, ...]
     today: date
     bill: Bill | None = None
+    capacity: Capacity | None = None
+    runs: tuple[Run, ...] = ()
     policies: Judgement | None = None
     comparison: "Comparison | None" = None
 
@@ -43,7 +47,12 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """The plan's document with everything that is said of it."""
-        parts = {"bill": self.bill, "policies": self.policies, "comparison": self.comparison}
+        parts = {
+            "bill": self.bill,
+            "capacity": self.capacity,
+            "policies": self.policies,
+            "comparison": self.comparison,
+        }
         return {
             **self.plan.to_json(),
             "alarms": [alarm.to_json() for alarm in self.alarms],
@@ -51,6 +60,7 @@ class Report:
             "unchecked": list(self.unchecked),
             "criticalPath": self.path.to_json(),
             **{name: part.to_json() for name, part in parts.items() if part},
+            **({"runs": [run.to_json() for run in self.runs]} if self.bill else {}),
         }
 
     def document(self) -> str:
@@ -71,9 +81,20 @@ class Report:
 def assess(plan: Plan, *, comparison: "Comparison | None" = None, today: date | None = None) -> Report:
     """Everything that follows from a plan, and from its comparison with a base. UserError for a wrong configuration."""
     today = today or date.today()
-    costs = judged = None
-    if f"{plan.project}:platform" in plan.config:
-        costs = bill(plan, platform(plan), today)
-        judged = policies(plan, monthly_usd=float(total(costs.floor)), today=today)
-    path, refused = critical_path(plan), tuple(check(plan))
-    return Report(plan, refused, path, tuple(unchecked(plan)), today, costs, judged, comparison)
+    path, refused, unruled = critical_path(plan), tuple(check(plan)), tuple(unchecked(plan))
+    if f"{plan.project}:platform" not in plan.config:
+        return Report(plan, refused, path, unruled, today, comparison=comparison)
+    settings = platform(plan)
+    costs, table = bill(plan, settings, today), capacity(settings)
+    return Report(
+        plan,
+        refused,
+        path,
+        unruled,
+        today,
+        costs,
+        table,
+        runs(table, settings, costs.node_hours),
+        policies(plan, monthly_usd=float(total(costs.floor)), today=today),
+        comparison,
+    )

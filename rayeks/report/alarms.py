@@ -6,7 +6,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rayeks.plan.capacity import PodRow
     from rayeks.plan.report import Report
+
+
+ASK = "`rayeks prices refresh` asks AWS"
 
 
 class Kind(StrEnum):
@@ -50,8 +54,18 @@ def _alarms(report: "Report") -> Iterator[Alarm]:
     for verdict in report.policies.stopping if report.policies else ():
         subject = f"{verdict.resource} " if verdict.resource else "the stack "
         yield Alarm(Kind.POLICY, f"{verdict.policy}: {subject}{verdict.message}", verdict.fix)
+    for row in _pods(report):
+        if row.pool is None:
+            why = row.lacks[0] if row.lacks else "there is no pool"
+            yield Alarm(Kind.CAPACITY, f"sample {row.sample}: {row.count} × {row.pod} would stay Pending: {why}")
     if comparison and comparison.problem:
         yield Alarm(Kind.BASE, comparison.problem, stops=False)
     for what in report.bill.unknown if report.bill else ():
-        fix = "`rayeks prices refresh` asks AWS"
-        yield Alarm(Kind.PRICE, f"{what} has no price: the total is too low by it", fix, stops=False)
+        yield Alarm(Kind.PRICE, f"{what} has no price: the total is too low by it", ASK, stops=False)
+    for run in report.runs:
+        if run.hour is None and not any(row.sample == run.sample and row.lacks for row in _pods(report)):
+            yield Alarm(Kind.PRICE, f"an hour of sample {run.sample} has no price", ASK, stops=False)
+
+
+def _pods(report: "Report") -> "tuple[PodRow, ...]":
+    return report.capacity.pods if report.capacity else ()

@@ -85,13 +85,15 @@ def spent(bill: Bill) -> tuple[Bar, ...]:
     """The month's cost by section, the dearest first."""
     sums = {section: total(lines) for section, lines in bill.sections.items()}
     most = max([*sums.values(), Decimal(1)])
-    found = []
-    for section, usd in sorted(sums.items(), key=lambda each: -each[1]):
-        unknown = [line.what for line in bill.sections[section] if line.amount is None]
-        note = f"and {words.counted(len(unknown), 'line')} of unknown price" if unknown else ""
-        length = max(float(100 * usd / most), THINNEST) if usd else 0
-        found.append(Bar(section, words.money(usd), 0, round(length, 2), note))
-    return tuple(found)
+    return tuple(
+        Bar(
+            section,
+            words.together(bill.sections[section]),
+            0,
+            round(max(float(100 * usd / most), THINNEST), 2) if usd else 0,
+        )
+        for section, usd in sorted(sums.items(), key=lambda each: -each[1])
+    )
 
 
 def steps(path: CriticalPath) -> tuple[Bar, ...]:

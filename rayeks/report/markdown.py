@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rayeks.plan.bill import Bill, total
+from rayeks.plan.bill import Bill
 from rayeks.plan.critical_path import CriticalPath
 from rayeks.plan.model import STACK_TYPE, Plan
 from rayeks.plan.values import public
@@ -14,8 +14,10 @@ from rayeks.report.changes import counts, rows
 
 if TYPE_CHECKING:
     from rayeks.plan.base import Comparison
+    from rayeks.plan.capacity import Capacity
     from rayeks.plan.judged import Judgement
     from rayeks.plan.report import Report
+    from rayeks.plan.runs import Run
 
 MARKER = "<!-- rayeks plan {stack} -->"
 """The comment's first line, by which the comment of an earlier run is found and updated."""
@@ -79,12 +81,14 @@ def _facts(report: "Report") -> Iterator[Sequence[str]]:
 
 def _sections(report: "Report") -> Iterator[tuple[str, str]]:
     if report.bill:
-        yield f"<b>Cost</b>: {words.money(report.bill.total)} a month", _costs(report.bill)
+        yield f"<b>Cost</b>: {words.money(report.bill.total)} a month", _costs(report.bill) + _samples(report.runs)
     changes = report.comparison.difference if report.comparison else None
     if report.comparison and changes and (any(rows(changes)) or changes.broken or changes.fixed):
         yield "<b>Changes</b>", _changes(report.comparison)
     if report.policies and report.policies.verdicts:
         yield "<b>Policies</b>", _policies(report.policies)
+    if report.capacity:
+        yield "<b>Capacity</b>", _capacity(report.capacity)
     ready = words.clock(report.path.everything.seconds)
     yield f"<b>Critical path</b>: everything after {ready}", _path(report.path)
     yield "<b>Resources</b>", _tree(report.plan)
@@ -101,8 +105,7 @@ def _costs(bill: Bill) -> str:
     sources = words.sources(bill)
     lines = []
     for section, members in bill.sections.items():
-        known = words.money(total(members)) if any(line.price for line in members) else words.UNKNOWN
-        lines.append((f"**{_text(section)}**", "", "", f"**{known}**", ""))
+        lines.append((f"**{_text(section)}**", "", "", f"**{words.together(members)}**", ""))
         for line in members:
             price = f"{words.price(line.price)} / {line.unit}" if line.price else words.UNKNOWN
             source = f"[{sources[line.price.source, line.price.date]}]" if line.price else ""
@@ -122,6 +125,57 @@ def _costs(bill: Bill) -> str:
     hour = _table(("Pool", "Market", "Machine, with its disk", "$ an hour", "Price"), hours, right=(3,))
     notes = "<br>".join(f"[{at}] {_text(source)}, {day}" for (source, day), at in sources.items())
     return f"{month}\n\nAn hour of Ray's nodes:\n\n{hour}\n\n<sub>{notes}</sub>"
+
+
+def _samples(runs: "Sequence[Run]") -> str:
+    if not runs:
+        return ""
+    lines = [
+        (
+            _text(run.sample),
+            words.money(run.hour, digits=3),
+            words.money(run.usd),
+            f"{run.hours.normalize():f} h",
+            words.reserved(run).removeprefix("; "),
+        )
+        for run in runs
+    ]
+    return "\n\n" + _table(("Sample, alone", "$ an hour", "$ a run", "of", ""), lines, right=(1, 2))
+
+
+def _capacity(capacity: "Capacity") -> str:
+    def dollars(usd: float | None) -> str:
+        return "" if usd is None else f"${usd:,.3f}"
+
+    pools = (
+        (
+            _text(row.name),
+            str(row.types),
+            f"{row.smallest or 'none'} … {row.largest or 'none'}",
+            dollars(row.on_demand),
+            dollars(row.typical),
+            dollars(row.spot),
+            str(row.nodes),
+        )
+        for row in capacity.pools
+    )
+    pods = (
+        (
+            _text(row.sample),
+            f"{row.count} × {_text(row.pod)}",
+            _text(row.pool or f"none: {' '.join(row.lacks[:1])}"),
+            ", ".join(f"{count} × {kind}" for kind, count in row.nodes.items()),
+            dollars(row.usd),
+        )
+        for row in capacity.pods
+    )
+    header = ("Pool", "Types", "From … to", "Cheapest $/h", "Typical", "On spot", "Most nodes")
+    return "\n\n".join(
+        [
+            _table(header, pools, right=(1, 3, 4, 5, 6)),
+            _table(("Sample", "Pods", "Pool", "Karpenter launches", "$/h"), pods, right=(4,)),
+        ]
+    )
 
 
 def _changes(comparison: "Comparison") -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rayeks.plan.base import Comparison
     from rayeks.plan.judged import Judgement
     from rayeks.plan.report import Report
+    from rayeks.plan.runs import Run
 
 NAMES_SHOWN = 4
 STYLES = {"error": "red", "warning": "yellow", "advice": "cyan", "excepted": "dim"}
@@ -35,13 +36,15 @@ def _sections(report: "Report", full: bool) -> Iterator[RenderableType]:
     yield headline(report.plan)
     yield breaks(report.alarms)
     if report.bill:
-        yield from ("", costs(report.bill, full=full), hours(report.bill))
+        yield from ("", costs(report.bill, full=full), hours(report.bill), samples(report.runs))
         text, old = words.age(report.bill, report.today)
         yield Text(text, style="yellow" if old else "dim")
     if report.comparison:
         yield from ("", changes(report.comparison))
     if report.policies:
         yield from ("", rules(report.policies))
+    if report.capacity:
+        yield from ("", report.capacity.render())
     yield from ("", path(report.path), "", tree(report.plan, full), "", outputs(report.plan))
     for warning in report.plan.warnings:
         yield Text(f"warning: {warning}", style="yellow")
@@ -80,8 +83,7 @@ def costs(bill: Bill, *, full: bool = False) -> Table:
             table.add_column(name, justify="right")
         table.add_column("source", style="dim", no_wrap=True, overflow="ellipsis")
     for section, lines in bill.sections.items():
-        known = words.money(total(lines)) if any(line.price for line in lines) else words.UNKNOWN
-        table.add_row(Text(known, style="bold"), Text(section, style="bold"))
+        table.add_row(Text(words.together(lines), style="bold"), Text(section, style="bold"))
         for line in lines if full else ():
             price = f"{words.price(line.price)} / {line.unit}" if line.price else words.UNKNOWN
             said = f"{line.price.date} {line.price.source}" if line.price else ""
@@ -99,6 +101,19 @@ def hours(bill: Bill) -> Table:
         types = words.counted(hour.types, "type")
         usd = words.money(hour.usd, digits=3)
         table.add_row(hour.pool, hour.market, usd, f"{hour.instance_type or '-'} ({types}){paid}")
+    return table
+
+
+def samples(runs: "Sequence[Run]") -> RenderableType:
+    """What an hour and a run of each sample cost; nothing where the stack ships none."""
+    if not runs:
+        return ""
+    table = Table(title="Samples, each alone, with the disks of their nodes", title_justify="left", box=None)
+    for name, justify in (("sample", "left"), ("$ an hour", "right"), ("$ a run", "right"), ("of", "left")):
+        table.add_column(name, justify=justify, header_style="dim")
+    for run in runs:
+        money = words.money(run.hour, digits=3), words.money(run.usd)
+        table.add_row(run.sample, *money, f"{run.hours.normalize():f} h{words.reserved(run)}")
     return table
 
 

@@ -1,11 +1,16 @@
 """How a report says money, time and kinds of resources, the same in every rendering."""
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from infra.prices import Price
 from rayeks.plan.bill import OLD_AFTER_DAYS, Bill
-from rayeks.plan.charges import exact
+from rayeks.plan.charges import Line, exact
+
+if TYPE_CHECKING:
+    from rayeks.plan.runs import Run
 
 UNKNOWN = "unknown"
 
@@ -13,6 +18,16 @@ UNKNOWN = "unknown"
 def money(usd: Decimal | None, *, digits: int = 2) -> str:
     """`$1,234.56`; a price that nobody knows is never nothing."""
     return UNKNOWN if usd is None else f"{'−' if usd < 0 else ''}${abs(usd):,.{digits}f}"
+
+
+def together(lines: Iterable[Line]) -> str:
+    """What some lines come to, with what of them has no price: `$12.00 and 1 unknown`."""
+    amounts = [line.amount for line in lines]
+    known = [amount for amount in amounts if amount is not None]
+    unknown = len(amounts) - len(known)
+    if not known:
+        return UNKNOWN
+    return money(sum(known, Decimal(0))) + (f" and {unknown} unknown" if unknown else "")
 
 
 def change(usd: Decimal | None) -> str:
@@ -73,3 +88,10 @@ def age(bill: Bill, today: date) -> tuple[str, bool]:
     if days > OLD_AFTER_DAYS:
         return f"{text}: the oldest is {days} days old (`rayeks prices refresh` asks AWS anew)", True
     return text, False
+
+
+def reserved(run: "Run") -> str:
+    """What of a run costs nothing more: `; 2 nodes are reserved, and paid above`."""
+    if not run.reserved:
+        return ""
+    return f"; {counted(run.reserved, 'node')} {'is' if run.reserved == 1 else 'are'} reserved, and paid above"
