@@ -30,6 +30,7 @@ proof: $(VENV)/.layer-local ## the real controllers place what a stack runs, on 
 	@$(RAYEKS) prove $(STACK)
 
 test: $(VENV)/.layer-all lint ## lint, type check and every test but the slow ones
+	@$(have-browser)
 	@$(VENV)/bin/python -m pytest -m "not slow"
 
 drills: $(VENV)/.layer-all ## the slow tests: what befalls the whole local stack, and jobs on Ray that are killed
@@ -55,6 +56,13 @@ clean: down ## `down`, then remove the virtual environment and all that was reme
 $(VENV)/.layer-%: requirements/%.txt requirements/venv.py pyproject.toml
 	@$(need-python)
 	@$(PYTHON) requirements/venv.py $*
+
+# A page is opened in a browser by its test, which says so where there is none: only root installs one unasked.
+define have-browser
+command -v chromium chromium-browser google-chrome >/dev/null || test "$$(id -u)" != 0 || \
+{ echo "installing chromium for the tests"; apt-get update -qq && apt-get install -qqy --no-install-recommends \
+chromium; } >/dev/null 2>&1 || true
+endef
 
 define need-python
 $(if $(PYTHON),true,echo "no Python 3.11 or newer among: $(PYTHONS)" >&2; python3 --version >&2; \

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rayeks.cli import state
+from rayeks.cli import prices, state
 from rayeks.cli.bootstrap import bootstrap
 from rayeks.errors import UserError
 
@@ -45,7 +45,7 @@ def plan(
     ] = None,
     as_json: Json = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="A comment for a pull request.")] = False,
-    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="A page with pictures, in a file.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="A page with pictures.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="A price that is not known fails too.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Every resource by name, and every line of the bill.")] = False,
 ) -> None:
@@ -53,7 +53,7 @@ def plan(
 
     Ends with 1 when AWS would refuse a value in it, or when it breaks a policy that must hold.
 
-    Examples: `rayeks plan prod` · `rayeks plan prod --base main --html plan.html` · `rayeks plan prod --json | jq .bill`
+    Examples: `rayeks plan prod` · `rayeks plan prod --base main --html plan.html` · `rayeks plan dev --json | jq .bill`
     """
     from local.home import root
     from rayeks.plan import plan as planned
@@ -261,6 +261,7 @@ def doctor(as_json: Json = False) -> None:
 
 app.command()(bootstrap)
 app.add_typer(state.app, name="state")
+app.add_typer(prices.app, name="prices")
 
 
 @app.command()
