@@ -59,9 +59,9 @@ $(VENV)/.layer-%: requirements/%.txt requirements/venv.py pyproject.toml
 
 # A page is opened in a browser by its test, which says so where there is none: only root installs one unasked.
 define have-browser
-command -v chromium chromium-browser google-chrome >/dev/null || test "$$(id -u)" != 0 || \
-{ echo "installing chromium for the tests"; apt-get update -qq && apt-get install -qqy --no-install-recommends \
-chromium; } >/dev/null 2>&1 || true
+command -v chromium >/dev/null || command -v google-chrome >/dev/null || test "$$(id -u)" != 0 || { \
+echo "installing chromium, in which a test opens a page"; \
+{ apt-get update && apt-get install -y --no-install-recommends chromium; } >/dev/null 2>&1 || true; }
 endef
 
 define need-python
