@@ -7,6 +7,7 @@ from typing import Any
 
 from infra import contract
 from infra.config.observability import Observability, OpenCost, Traces
+from infra.monitors import RAY_LABELS
 
 Values = dict[str, Any]
 
@@ -20,7 +21,6 @@ EVERYWHERE = [{"operator": "Exists"}]
 UNPACKER = "public.ecr.aws/docker/library/busybox:1.37.0"
 BOARDS = "/var/lib/grafana/rayeks"
 
-POD_LABELS = (contract.TEAM_LABEL, contract.PROJECT_LABEL, contract.JOB_LABEL, "ray.io/cluster", "ray.io/node-type")
 NODE_LABELS = (contract.POOL_LABEL, "karpenter.sh/capacity-type", "node.kubernetes.io/instance-type")
 
 
@@ -42,7 +42,7 @@ def prometheus_stack(settings: Observability, *, region: str, dashboards: tuple[
         "grafana": _grafana(settings.grafana.admin_secret, *dashboards),
         "kube-state-metrics": {
             "tolerations": ON_SYSTEM,
-            "metricLabelsAllowlist": [f"pods=[{','.join(POD_LABELS)}]", f"nodes=[{','.join(NODE_LABELS)}]"],
+            "metricLabelsAllowlist": [f"pods=[{','.join(RAY_LABELS)}]", f"nodes=[{','.join(NODE_LABELS)}]"],
         },
         # It reads the host's own files, which the namespace of everything else forbids.
         "prometheus-node-exporter": {"namespaceOverride": "node-agents", "tolerations": EVERYWHERE},

@@ -14,8 +14,8 @@ from infra.config.data import DataSource
 from infra.config.expected import Expected
 from infra.config.network import AnyNetwork
 from infra.config.node_groups import NodeGroup, PlacementGroup, Reservation
-from infra.config.policies import Policies
 from infra.config.observability import Observability
+from infra.config.policies import Policies
 from infra.config.pools import Pool
 from infra.config.queueing import Queueing
 from infra.config.rules import RULES, Problem
