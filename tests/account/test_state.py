@@ -10,10 +10,13 @@ from pathlib import Path
 import boto3
 import psutil
 import pytest
+import yaml
 from pulumi.automation.errors import CommandError
 
+from infra.account_iam import secrets_provider
 from rayeks.errors import UserError
 from rayeks.state import bootstrap as module
+from rayeks.state.backend import Backend
 from rayeks.state.bootstrap import Account, bootstrap
 from rayeks.state.checkpoints import Checkpoints, from_file, parsed
 from rayeks.state.drill import drill
@@ -135,3 +138,31 @@ def test_versions_that_are_not_there_and_copies_that_changed_are_refused(held: C
     assert nowhere.versions() == [] and nowhere.newest() is None
     with pytest.raises(UserError, match="holds no checkpoint to copy"):
         nowhere.backup(tmp_path)
+
+
+def test_a_rotation_gives_the_stack_another_data_key(account: Account, checkout: Path) -> None:
+    file = checkout / "stacks" / "Pulumi.dev.yaml"
+    before = yaml.safe_load(file.read_text())["encryptedkey"]
+    engine = Backend(account.there.url, checkout)
+    engine.run("config", "set", "--stack", "dev", "--secret", "ray-on-eks:token", "open sesame")
+    provider = secrets_provider(account.aws.region)
+    engine.run("stack", "change-secrets-provider", provider, "--stack", "dev")
+    assert yaml.safe_load(file.read_text())["encryptedkey"] != before
+    assert engine.run("config", "get", "--stack", "dev", "ray-on-eks:token").strip() == "open sesame"
+
+
+def test_an_account_goes_after_its_state_has_moved_out_of_the_bucket_that_goes(
+    account: Account, checkout: Path, tmp_path: Path
+) -> None:
+    file = account.folder / "Pulumi.dev.yaml"
+    file.write_text(file.read_text().replace("    stacks:", "    state: { keep: false }\n    stacks:"))
+    bootstrap(account, checkout, lambda line: None)
+    exported = tmp_path / "account.json"
+    account.there.run("stack", "export", "--stack", "dev", "--show-secrets", "--file", str(exported))
+    (tmp_path / "last").mkdir()
+    last = Backend((tmp_path / "last").as_uri(), account.folder, {"PULUMI_CONFIG_PASSPHRASE": ""})
+    last.run("stack", "init", "dev", "--secrets-provider", "passphrase")
+    last.run("stack", "import", "--stack", "dev", "--file", str(exported))
+    module._open(account, last).destroy(color="never")
+    assert boto3.client("s3").list_buckets()["Buckets"] == []
+    assert boto3.client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"] == []
