@@ -240,7 +240,13 @@ def test_extended_support_is_charged_from_its_first_day_unless_eks_upgrades(at_r
 
 
 def test_machines_that_run_in_a_reservation_are_not_paid_twice(planned, table):
-    training: dict[str, Any] = {"instance_types": ["p5.48xlarge"], "accelerator": "nvidia", "min": 1, "desired": 1, "max": 1}
+    training: dict[str, Any] = {
+        "instance_types": ["p5.48xlarge"],
+        "accelerator": "nvidia",
+        "min": 1,
+        "desired": 1,
+        "max": 1,
+    }
     training |= {"zones": ["us-west-2b"], "reservation": "train", "taints": [{"key": "nvidia.com/gpu"}]}
     found = billed(planned(node_groups=VALUES["node_groups"] | {"train": training}))
     assert sum(line.amount or 0 for line in found.lines if "p5.48xlarge" in line.what) == Decimal("40179.20")
