@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from itertools import groupby
 from typing import Any
 
@@ -29,7 +29,7 @@ class Run:
     @property
     def usd(self) -> Decimal | None:
         """US dollars for one run of the expected length."""
-        return None if self.hour is None else (self.hour * self.hours).quantize(CENT)
+        return None if self.hour is None else (self.hour * self.hours).quantize(CENT, ROUND_HALF_UP)
 
     def to_json(self) -> dict[str, Any]:
         """The run for machines."""

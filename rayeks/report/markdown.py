@@ -144,8 +144,8 @@ def _samples(runs: "Sequence[Run]") -> str:
 
 
 def _capacity(capacity: "Capacity") -> str:
-    def dollars(usd: float | None) -> str:
-        return "" if usd is None else f"${usd:,.3f}"
+    def dollars(usd: float | None, missing: str = words.UNKNOWN) -> str:
+        return missing if usd is None else f"${usd:,.3f}"
 
     pools = (
         (
@@ -154,7 +154,7 @@ def _capacity(capacity: "Capacity") -> str:
             f"{row.smallest or 'none'} … {row.largest or 'none'}",
             dollars(row.on_demand),
             dollars(row.typical),
-            dollars(row.spot),
+            dollars(row.spot, missing=""),
             str(row.nodes),
         )
         for row in capacity.pools
