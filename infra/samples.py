@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from infra import contract
-from infra.config.samples import DataSample, Samples, ServeSample, TrainSample
+from infra.config.samples import DataSample, HybridSample, Samples, ServeSample, TrainSample
 from workloads import manifests
 from workloads.data import spec as data
+from workloads.hybrid import spec as hybrid
 from workloads.serve import spec as serve
 from workloads.spec import Job, Service
 from workloads.train import spec as train
@@ -39,6 +40,8 @@ def specs(samples: Samples, names: Names) -> dict[str, Spec]:
         found["serve"] = _serve(samples.serve, names)
     if samples.data:
         found["data"] = _data(samples.data, names)
+    if samples.hybrid:
+        found["hybrid"] = _hybrid(samples.hybrid, names)
     return found
 
 
@@ -86,4 +89,18 @@ def _data(sample: DataSample, names: Names) -> Job:
         pool=sample.pool,
         gpu=sample.gpu,
         most=sample.most,
+    )
+
+
+def _hybrid(sample: HybridSample, names: Names) -> Job:
+    return hybrid.job(
+        namespace=contract.namespace(sample.tenant),
+        bucket_uri=names.uri(sample.bucket, sample.tenant, "hybrid"),
+        image=names.image(sample.gpu),
+        team=sample.tenant,
+        gpu=sample.gpu,
+        memory_pool=sample.memory_pool,
+        etl=sample.most,
+        workers=sample.most,
+        infer=sample.most,
     )

@@ -39,9 +39,24 @@ class Storage:
             return None
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file whole, replacing one of the same name."""
-        with self.filesystem.open_output_stream(f"{self.path}/{name}") as stream:
-            stream.write(content)
+        """Write a file whole or not at all, replacing one of the same name; whoever sees it sees all of it."""
+        path = f"{self.path}/{name}"
+        if not isinstance(self.filesystem, pafs.LocalFileSystem):  # S3 shows an object when it is complete
+            with self.filesystem.open_output_stream(path) as stream:
+                stream.write(content)
+            return
+        part = Path(self.path) / f".{name}.{os.getpid()}.part"
+        try:
+            part.write_bytes(content)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def ready(self) -> "Storage":
+        """This folder, made where the storage has folders."""
+        if isinstance(self.filesystem, pafs.LocalFileSystem):
+            self.filesystem.create_dir(self.path)
+        return self
 
     def copy_in(self, folder: Path) -> None:
         """Copy the files of a local folder to here."""

@@ -58,9 +58,23 @@ class DataSample(Slice):
     """Machines of a kind at the peak."""
 
 
+class HybridSample(Slice):
+    """The pipeline whose stages each have machines of their own kind."""
+
+    tenant: TeamName
+    bucket: Name
+    """Where stages leave their work to each other."""
+    memory_pool: Literal["ray-cpu", "ray-data"] = "ray-data"
+    gpu: bool = False
+    """Whether training and inference are on machines of pool `ray-gpu-infer`."""
+    most: Workers = 2
+    """Machines of each kind at the peak; training takes all of them at once."""
+
+
 class Samples(Slice):
     """What a stack ships in its outputs; a sample is off by the absence of its section."""
 
     train: TrainSample | None = None
     serve: ServeSample | None = None
     data: DataSample | None = None
+    hybrid: HybridSample | None = None

@@ -39,7 +39,11 @@ def launch_local(
     for note in plan.notes:
         progress(note)
     workers = plan.nodes[1:]
-    progress(f"starting Ray on this machine: a head and {len(workers)} nodes of {_sizes(workers)}")
+    if plan.kinds:
+        ranges = ", ".join(f"{kind.node.group} {kind.least}–{kind.most}" for kind in plan.kinds)
+        progress(f"starting Ray on this machine: a head, and nodes as they are needed: {ranges}")
+    else:
+        progress(f"starting Ray on this machine: a head and {len(workers)} nodes of {_sizes(workers)}")
     with terminable():
         auth = token_auth(manifest)
         cluster = nodes.start(plan, {**env, variable: name}, auth=auth, progress=progress)

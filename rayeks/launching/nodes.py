@@ -57,9 +57,9 @@ class Cluster:
         """What the dashboard's API asks for."""
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
-    def add(self, node: Node) -> Member:
-        """Start one more worker node; it joins in its own time."""
-        return _spawn(self, node, [f"--address={self.address}"])
+    def add(self, node: Node, env: Mapping[str, str] | None = None) -> Member:
+        """Start one more worker node, with `env` besides its own; it joins in its own time."""
+        return _spawn(self, node, [f"--address={self.address}"], env or {})
 
     def heal(self, progress: Progress) -> None:
         """Start a node for each worker that has ended, as KubeRay replaces a pod. UserError for a lost head."""
@@ -99,8 +99,17 @@ def start(shape: Shape, env: Mapping[str, str], *, auth: bool, progress: Progres
         f"--ray-client-server-port={client}",
     ]
     deadline = time.monotonic() + timeout_s
+    own: dict[str, str] = {}
+    if shape.kinds:
+        from rayeks.launching import autoscaling  # Ray's modules, which nothing else here needs
+
+        path = cluster.folder / "autoscaling.json"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(autoscaling.config(shape.kinds, cluster)))
+        flags.append(f"--autoscaling-config={path}")
+        own = {**autoscaling.HEAD_ENV, **autoscaling.UPDATE_S}
     try:
-        head = _spawn(cluster, shape.nodes[0], flags)
+        head = _spawn(cluster, shape.nodes[0], flags, own)
         _await(lambda: _listens(_ip(0), gcs), head, "the head", deadline, progress)
         for node in shape.nodes[1:]:
             cluster.add(node)
@@ -113,12 +122,29 @@ def start(shape: Shape, env: Mapping[str, str], *, auth: bool, progress: Progres
 
 def stop(cluster: Cluster) -> None:
     """End every process of the cluster, at once: nothing on it outlives its one job."""
-    leftovers.kill([psutil.Process(member.process.pid) for member in cluster.members if member.process.poll() is None])
+    own = [psutil.Process(member.process.pid) for member in cluster.members if member.process.poll() is None]
+    leftovers.kill([*own, *_started_by_the_autoscaler(cluster)])
     for member in cluster.members:
         member.process.wait()
 
 
-def _spawn(cluster: Cluster, node: Node, flags: list[str]) -> Member:
+def _started_by_the_autoscaler(cluster: Cluster) -> list[psutil.Process]:
+    """Nodes that are no children of this process, and of nobody once the head is gone: known by where they run."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if Path(process.cwd()) == cluster.folder:
+                found.append(process)
+    return found
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End one node and all that runs on it, at once."""
+    leftovers.kill([psutil.Process(process.pid)])
+    process.wait()
+
+
+def _spawn(cluster: Cluster, node: Node, flags: list[str], env: Mapping[str, str]) -> Member:
     index = len(list(cluster.folder.glob("*.log")))
     session, log = cluster.folder / str(index), cluster.folder / f"{index}.log"
     session.mkdir()
@@ -142,7 +168,7 @@ def _spawn(cluster: Cluster, node: Node, flags: list[str]) -> Member:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**workspace.inherited(), **node.env, **cluster.env},
+            env={**workspace.inherited(), **node.env, **cluster.env, **env},
             cwd=cluster.folder,
             start_new_session=True,
         )

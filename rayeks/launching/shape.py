@@ -34,11 +34,25 @@ class Node:
 
 
 @dataclass(frozen=True)
+class Kind:
+    """A worker group that the autoscaler fills: between `least` and `most` nodes, each gone after `idle_s` idle."""
+
+    node: Node
+    least: int
+    most: int
+    idle_s: float | None
+
+
+@dataclass(frozen=True)
 class Shape:
-    """A cluster for one machine, the head first, and what was changed to make it fit."""
+    """A cluster for one machine, the head first, and what was changed to make it fit.
+
+    With `kinds`, Ray's autoscaler starts the workers, and `nodes` is the head alone.
+    """
 
     nodes: tuple[Node, ...]
     notes: tuple[str, ...]
+    kinds: tuple[Kind, ...] = ()
 
 
 def shape(manifest: dict[str, Any], machine: Machine) -> Shape:
@@ -49,18 +63,18 @@ def shape(manifest: dict[str, Any], machine: Machine) -> Shape:
     """
     cluster = cluster_spec(manifest)
     head = _node(cluster["headGroupSpec"], "headgroup")
+    groups = cluster.get("workerGroupSpecs", [])
+    if cluster.get("enableInTreeAutoscaling") and any(not group.get("replicas") for group in groups):
+        return _scaling(head, cluster, machine)
     workers = [
         _node(group, group["groupName"])
-        for group in cluster.get("workerGroupSpecs", [])
+        for group in groups
         for _ in range(group.get("replicas", 0) * group.get("numOfHosts", 1))
     ]
     notes = []
     asked = sum(node.gpus for node in workers)
     if asked > machine.gpus:
-        raise UserError(
-            f"the job asks for {asked} GPUs and this machine has {machine.gpus}",
-            "launch it on a stack with GPU pools, or choose its CPU profile in the stack file",
-        )
+        raise _no_gpus(asked, machine)
     if (wanted := sum(node.cpus for node in workers)) > machine.cpus:
         share = max(1, machine.cpus // len(workers))
         workers = [replace(node, cpus=min(node.cpus, share)) for node in workers]
@@ -68,12 +82,44 @@ def shape(manifest: dict[str, Any], machine: Machine) -> Shape:
         notes.append(f"the workers ask for {wanted} CPUs, this machine has {machine.cpus}: they get {given}")
     needed = (1 + len(workers)) * NODE_BYTES
     if needed > machine.free_memory:
-        raise UserError(
-            f"{1 + len(workers)} Ray nodes need {needed / 1e9:.1f} GB of memory, "
-            f"{machine.free_memory / 1e9:.1f} GB are free",
-            "close other programs, or lower the sample's workers in the stack file",
-        )
+        raise _no_memory(1 + len(workers), needed, machine)
     return Shape((head, *workers), tuple(notes))
+
+
+def _scaling(head: Node, cluster: dict[str, Any], machine: Machine) -> Shape:
+    """A cluster with a group that begins with nobody: all groups are the autoscaler's, no larger than this machine."""
+    idle = cluster.get("autoscalerOptions", {}).get("idleTimeoutSeconds")
+    kinds, notes = [], []
+    for group in cluster["workerGroupSpecs"]:
+        node, most = _node(group, group["groupName"]), group.get("maxReplicas", 1)
+        if node.gpus * most > machine.gpus:
+            raise _no_gpus(node.gpus * most, machine)
+        fits = min(most, max(1, machine.cpus))
+        cpus = min(node.cpus, max(1, machine.cpus // fits))
+        if (fits, cpus) != (most, node.cpus):
+            notes.append(
+                f"group {node.group!r}: {fits} nodes at most, not {most}, of {cpus} CPUs each, not {node.cpus}"
+            )
+        least = min(group.get("minReplicas", 0), fits)
+        kinds.append(Kind(replace(node, cpus=cpus), least, fits, group.get("idleTimeoutSeconds", idle)))
+    needed = (1 + max(kind.most for kind in kinds)) * NODE_BYTES
+    if needed > machine.free_memory:
+        raise _no_memory(1 + max(kind.most for kind in kinds), needed, machine)
+    return Shape((head,), tuple(notes), tuple(kinds))
+
+
+def _no_gpus(asked: int, machine: Machine) -> UserError:
+    return UserError(
+        f"the job asks for {asked} GPUs and this machine has {machine.gpus}",
+        "launch it on a stack with GPU pools, or choose its CPU profile in the stack file",
+    )
+
+
+def _no_memory(count: int, needed: int, machine: Machine) -> UserError:
+    return UserError(
+        f"{count} Ray nodes need {needed / 1e9:.1f} GB of memory, {machine.free_memory / 1e9:.1f} GB are free",
+        "close other programs, or lower the sample's workers in the stack file",
+    )
 
 
 def _node(group: dict[str, Any], name: str) -> Node:

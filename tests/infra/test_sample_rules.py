@@ -14,6 +14,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "train": {"tenant": "research", "bucket": "checkpoints"},
     "serve": {"tenant": "research", "models": "artifacts"},
     "data": {"tenant": "research", "bucket": "datasets", "models": "artifacts"},
+    "hybrid": {"tenant": "research", "bucket": "checkpoints"},
 }
 
 
@@ -76,6 +77,8 @@ def test_a_bucket_that_the_pods_may_not_use_so_is_refused_with_those_they_may(
         ("serve", {}, "ray-cpu", "samples.serve.pool"),
         ("data", {"pool": "ray-data"}, "ray-data", "samples.data.pool"),
         ("data", {"gpu": True}, "ray-gpu-infer", "samples.data.gpu"),
+        ("hybrid", {}, "ray-data", "samples.hybrid.memory_pool"),
+        ("hybrid", {"gpu": True}, "ray-gpu-infer", "samples.hybrid.gpu"),
     ],
 )
 def test_a_pool_that_is_lacking_is_named(
@@ -93,6 +96,7 @@ def test_a_pool_that_is_lacking_is_named(
         ("train", {"workers": 40}, {}, "162 vCPUs exceed the quota of 128 vCPUs"),
         ("serve", {}, {"memory": "32Gi"}, "40 GiB of memory exceed the quota of 32 GiB of memory"),
         ("data", {"gpu": True, "most": 9}, {}, "9 GPUs exceed the quota of 8 GPUs"),
+        ("hybrid", {"gpu": True, "most": 5}, {}, "10 GPUs exceed the quota of 8 GPUs"),
     ],
 )
 def test_a_quota_that_is_too_small_is_told_with_what_is_asked(

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from workloads import digits
@@ -35,11 +34,9 @@ def write_file(uri: str, index: int, total: int, files: int, groups: int, malfor
     # Spread evenly over the ids, so that every file has its share of what is wrong.
     bad = frozenset(int(row) for row in np.linspace(0, total - 1, malformed).round()) if malformed else frozenset()
     content = table(first, last - first, bad & frozenset(range(first, last)))
-    if isinstance(folder.filesystem, pafs.LocalFileSystem):
-        folder.filesystem.create_dir(folder.path)
     buffer = pa.BufferOutputStream()
     pq.write_table(content, buffer, row_group_size=max(1, -(-len(content) // groups)))
-    folder.write(f"digits-{index:05d}.parquet", buffer.getvalue().to_pybytes())
+    folder.ready().write(f"digits-{index:05d}.parquet", buffer.getvalue().to_pybytes())
 
 
 def _broken(image: list[float], row: int) -> list[float] | None:

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import pyarrow as pa
-import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from workloads.data import rows
@@ -101,6 +100,5 @@ def write_seal(output: Storage, seal: Seal) -> None:
 
 def prepare(output: Storage) -> None:
     """Make the output's folders, where the storage has folders."""
-    if isinstance(output.filesystem, pafs.LocalFileSystem):
-        for part in (PARTS, QUARANTINE, SEALS):
-            output.filesystem.create_dir(output.child(part).path)
+    for part in (PARTS, QUARANTINE, SEALS):
+        output.child(part).ready()

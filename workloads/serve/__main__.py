@@ -6,11 +6,10 @@ import os
 import sys
 from urllib.request import Request, urlopen
 
-import numpy as np
-
 from workloads import digits, registry
 from workloads.serve import classifier
-from workloads.storage import Storage, StorageError, check, open_storage
+from workloads.serve.publish import publish, trained
+from workloads.storage import StorageError, check, open_storage
 
 HELP = """\
   python -m workloads.serve publish --models s3://bucket/models --tenants acme,globex
@@ -20,24 +19,6 @@ HELP = """\
   python -m workloads.serve ask --url http://127.0.0.1:8000 --tenant acme
       classify one held-out digit
 """
-
-
-def publish(models: Storage, arrays: classifier.Arrays, tenants: list[str], least: float) -> dict[str, str]:
-    """Register and promote a classifier, and a head for each tenant fitted on the tenant's share of the rows.
-
-    Returns name → version. ModelError when its held-out accuracy is below `least`: then nothing is promoted.
-    """
-    train, held_out = digits.split()
-    score = classifier.accuracy(arrays, held_out)
-    published = {"digits": registry.register(models, "digits", arrays, {"accuracy": round(score, 4)})}
-    registry.promote(models, "digits", published["digits"], least={"accuracy": least})
-    for index, tenant in enumerate(tenants):
-        own = np.arange(len(train.labels)) % len(tenants) == index
-        head = classifier.fit_head(arrays, digits.Split(train.images[own], train.labels[own]))
-        name = f"head-{tenant}"
-        published[name] = registry.register(models, name, head, {"rows": int(own.sum())})
-        registry.promote(models, name, published[name])
-    return published
 
 
 def main(arguments: list[str]) -> int:
@@ -64,22 +45,12 @@ def main(arguments: list[str]) -> int:
             publishing.error("say where models go: --models s3://bucket/prefix")
         models = open_storage(flags.models)
         check(models)
-        arrays = _trained(flags.checkpoint) if flags.checkpoint else classifier.baseline()[0]
+        arrays = trained(flags.checkpoint) if flags.checkpoint else classifier.baseline()[0]
         print(json.dumps(publish(models, arrays, flags.tenants.split(","), flags.least_accuracy)))
     except (StorageError, registry.ModelError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def _trained(uri: str) -> classifier.Arrays:
-    from workloads.train import checkpoint
-
-    run, _, name = uri.rstrip("/").rpartition("/")
-    try:
-        return classifier.from_checkpoint(checkpoint.read(open_storage(run), name).state)
-    except checkpoint.BrokenCheckpointError as error:
-        raise registry.ModelError(f"checkpoint {uri} cannot be used: {error}") from error
 
 
 def _ask(url: str, row: int, tenant: str | None) -> dict:

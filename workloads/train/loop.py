@@ -13,7 +13,7 @@ from torch import nn
 
 from workloads import digits
 from workloads.storage import Storage, open_storage
-from workloads.train import checkpoint
+from workloads.train import checkpoint, rows
 from workloads.train.driver import Say
 from workloads.train.settings import Settings
 
@@ -39,7 +39,8 @@ def train_worker(settings: Settings, say: Say) -> dict[str, Any]:
     torch.manual_seed(settings.seed)
     run = open_storage(settings.storage).child(settings.run)
     training, held_out = (
-        (torch.from_numpy(part.images).to(device), torch.from_numpy(part.labels).to(device)) for part in digits.split()
+        (torch.from_numpy(part.images).to(device), torch.from_numpy(part.labels).to(device))
+        for part in rows.load(settings.data)
     )
     model = prepare_model(Classifier(settings.hidden))
     bare = getattr(model, "module", model)
@@ -111,8 +112,8 @@ def _one_epoch(
     return float(total) / len(batches) / world
 
 
-def _accuracy(model: nn.Module, rows: tuple[torch.Tensor, torch.Tensor]) -> float:
-    images, labels = rows
+def _accuracy(model: nn.Module, held_out: tuple[torch.Tensor, torch.Tensor]) -> float:
+    images, labels = held_out
     model.eval()
     with torch.no_grad():
         return float((model(images).argmax(1) == labels).float().mean())

@@ -42,6 +42,7 @@ def fit_on_ray(settings: Settings, profile: Profile, placement: Placement, say: 
                 use_gpu=profile.use_gpu,
                 resources_per_worker=dict(profile.resources_per_worker),
                 label_selector=profile.label_selector or None,
+                placement_strategy=profile.placement_strategy,
                 elastic_resize_monitor_interval_s=10,
             ),
             run_config=RunConfig(

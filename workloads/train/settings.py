@@ -16,6 +16,8 @@ class Settings:
     seed: int = 0
     checkpoint_every: int = 1
     in_process: bool = False
+    data: str | None = None
+    """A folder with the rows to learn from; the shipped digits without one."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Profile:
     backend: str
     resources_per_worker: dict[str, float]
     label_selector: dict[str, str] = field(default_factory=dict)
+    placement_strategy: str = "PACK"
+    """How the gang's placement group spreads: STRICT_SPREAD has a machine for each worker, or waits."""
     health_check_s: float = 1.0
     start_timeout_s: float = 600.0
     collective_timeout_s: float = 300.0

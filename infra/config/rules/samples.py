@@ -20,6 +20,7 @@ NEEDS: Mapping[str, Mapping[str, Mapping[str, iam_tenant.Access]]] = {
         "bucket": {HEAD_ACCOUNT: "read", WORKER_ACCOUNT: "write"},
         "models": {HEAD_ACCOUNT: "read", WORKER_ACCOUNT: "read"},
     },
+    "hybrid": {"bucket": {HEAD_ACCOUNT: "write", WORKER_ACCOUNT: "write"}},
 }
 """Sample → key that names a bucket → what pods of each service account do with it."""
 
@@ -56,7 +57,7 @@ def samples_have_their_machines(
         sample = getattr(samples, name)
         for group in spec.cluster.workers:
             if group.pool not in kinds:
-                key = "gpu" if group.pool != sample.pool else "pool"
+                key = next((key for key in ("pool", "memory_pool") if getattr(sample, key, "") == group.pool), "gpu")
                 yield Problem(
                     f"samples.{name}.{key}", f"no pool of kind {group.pool}", "it would stay Pending; add one"
                 )

@@ -24,8 +24,8 @@ from rayeks.launching.service import Service, localised, serve_local
 from workloads import registry
 from workloads.manifests import ray_service
 from workloads.serve import classifier, spec
-from workloads.serve.__main__ import publish
 from workloads.serve.load import Fates, load
+from workloads.serve.publish import publish
 from workloads.storage import Storage, open_storage
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]

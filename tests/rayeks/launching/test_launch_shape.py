@@ -1,12 +1,18 @@
 """A manifest scaled to one machine: what is kept, what is cut, and that the cut is said."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rayeks.errors import UserError
+from rayeks.launching.autoscaling import config
+from rayeks.launching.nodes import Cluster
 from rayeks.launching.shape import Machine, shape, token_auth
+from workloads.hybrid import spec as hybrid
+from workloads.manifests import ray_job
 from workloads.spec import Resources
 
 LARGE = Machine(cpus=64, gpus=8, free_memory=10**12)
@@ -70,3 +76,43 @@ def test_the_token_is_asked_for_as_in_the_manifest(outputs: Outputs) -> None:
     assert token_auth(asked)
     del asked["spec"]["rayClusterSpec"]["authOptions"]
     assert not token_auth(asked)
+
+
+def scaling(gpu: bool = False, **changes: Any) -> dict[str, Any]:
+    usual: dict[str, Any] = {"namespace": "ray-a", "bucket_uri": "s3://b/p", "image": "ray", "team": "a", "gpu": gpu}
+    return ray_job(hybrid.job(**usual | changes))
+
+
+def test_groups_that_begin_with_nobody_are_the_autoscalers_and_the_cluster_begins_with_its_head() -> None:
+    found = shape(scaling(workers=4), LARGE)
+    assert [node.group for node in found.nodes] == ["headgroup"]
+    kinds = {kind.node.group: kind for kind in found.kinds}
+    assert list(kinds) == ["etl", "transform", "train", "infer"]
+    train = kinds["train"]
+    assert (train.least, train.most, train.idle_s) == (0, 4, hybrid.IDLE_S)
+    assert (train.node.cpus, train.node.custom) == (4, {"train": 1.0})
+
+
+def test_the_autoscalers_groups_are_no_larger_than_the_machine_and_that_is_said() -> None:
+    found = shape(scaling(workers=4), Machine(cpus=2, gpus=0, free_memory=10**12))
+    train = next(kind for kind in found.kinds if kind.node.group == "train")
+    assert (train.most, train.node.cpus) == (2, 1)
+    assert "group 'train': 2 nodes at most, not 4, of 1 CPUs each, not 4" in found.notes
+
+
+def test_scaling_groups_ask_for_no_gpu_and_no_memory_that_is_not_there() -> None:
+    with pytest.raises(UserError, match="asks for 2 GPUs and this machine has 0"):
+        shape(scaling(gpu=True), Machine(cpus=8, gpus=0, free_memory=10**12))
+    with pytest.raises(UserError, match=r"3 Ray nodes need 2\.1 GB of memory, 1\.0 GB are free"):
+        shape(scaling(), Machine(cpus=8, gpus=0, free_memory=10**9))
+
+
+def test_the_autoscalers_configuration_has_a_type_for_each_group() -> None:
+    found = shape(scaling(), LARGE)
+    cluster = Cluster("127.0.0.2:1", "http://127.0.0.1:2", None, Path("/x"), {"A": "1"})
+    told = config(found.kinds, cluster)
+    assert json.loads(json.dumps(told)) == told
+    etl = told["available_node_types"]["etl"]
+    assert (etl["resources"], etl["min_workers"], etl["max_workers"]) == ({"CPU": 4, "GPU": 0, "etl": 1.0}, 0, 2)
+    assert etl["idle_timeout_s"] == hybrid.IDLE_S
+    assert told["max_workers"] == sum(kind.most for kind in found.kinds)

@@ -1,0 +1,1 @@
+"""One job whose stages each have machines of their own kind, which come as the stage begins and go as it ends."""
