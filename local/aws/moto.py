@@ -131,8 +131,7 @@ class Service:
 
     def install(self) -> None:
         """Bind the operations to moto's response class of this service."""
-        folder = self.name.replace("-", "")
-        response = self._response_class(folder)
+        response = response_class(self.name)
         model = get_service_model(self.name)
         names = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in model.operation_names}
         for function_name, function in self.operations.items():
@@ -140,20 +139,23 @@ class Service:
             # moto looks methods up by its own spelling of the operation's name.
             setattr(response, camelcase_to_underscores(operation.name), _method(self, operation, function))
 
-    def _response_class(self, folder: str) -> type_[BaseResponse]:
-        try:
-            urls = importlib.import_module(f"moto.{folder}.urls")
-        except ModuleNotFoundError:
-            return _new_service(self.name, folder)
-        responses = importlib.import_module(f"moto.{folder}.responses")
-        response = next(
-            value
-            for value in vars(responses).values()
-            if isinstance(value, type) and issubclass(value, BaseResponse) and value.__module__ == responses.__name__
-        )
-        if get_service_model(self.name).metadata["protocol"].startswith("rest"):
-            urls.url_paths["{0}/(?P<anything>.+)$"] = response.dispatch
-        return response
+
+def response_class(service: str) -> type_[BaseResponse]:
+    """moto's response class of a service, or a new one where moto has none."""
+    folder = service.replace("-", "")
+    try:
+        urls = importlib.import_module(f"moto.{folder}.urls")
+    except ModuleNotFoundError:
+        return _new_service(service, folder)
+    responses = importlib.import_module(f"moto.{folder}.responses")
+    response = next(
+        value
+        for value in vars(responses).values()
+        if isinstance(value, type) and issubclass(value, BaseResponse) and value.__module__ == responses.__name__
+    )
+    if get_service_model(service).metadata["protocol"].startswith("rest"):
+        urls.url_paths["{0}/(?P<anything>.+)$"] = response.dispatch
+    return response
 
 
 def override(owner: Any, name: str, value: Any) -> None:

@@ -25,9 +25,10 @@ def _disable(operation: Operation) -> None:
         operation.call("DisableKey", {"KeyId": operation.id})
 
 
-def _alias(operation: Operation) -> dict[str, Any] | None:
-    aliases = operation.call("ListAliases", {})["Aliases"]
-    return next((alias for alias in aliases if alias["AliasName"] == operation.id), None)
+def _alias(operation: Operation) -> dict[str, Any]:
+    """The key behind an alias, as the alias tells of it; a list of all aliases has many pages."""
+    key = operation.call("DescribeKey", {"KeyId": operation.id})["KeyMetadata"]
+    return {"AliasName": operation.id, "TargetKeyId": key["KeyId"], "TargetKeyArn": key["Arn"]}
 
 
 def _same_key(shown: dict[str, Any], operation: Operation) -> None:
@@ -87,12 +88,12 @@ ALIAS = Resource(
     service="kms",
     id="{name}",
     create=Call("CreateAlias", {"AliasName": "{name}"}),
-    reads=(_alias, lambda operation: operation.call("DescribeKey", {"KeyId": operation.id})["KeyMetadata"]),
+    reads=(_alias,),
     changes=(Change("targetKeyId", Call("UpdateAlias", {"AliasName": "{id}"})),),
     delete=(Call("DeleteAlias", {"AliasName": "{id}"}),),
     replaces=words("name namePrefix"),
     names={"name": "AliasName"},
-    outputs={"arn": "{AliasArn}", "targetKeyArn": "{Arn}"},
+    outputs={"arn": "arn:{partition}:kms:{region}:{account}:{id}", "targetKeyArn": "{TargetKeyArn}"},
     naming=Naming(longest=238, prefix="alias/"),
     shown=_same_key,
 )
