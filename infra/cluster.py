@@ -166,18 +166,22 @@ class Cluster(pulumi.ComponentResource):
         ]
 
 
+CLUSTER, ADDON = "aws:eks/cluster:Cluster", "aws:eks/addon:Addon"
+
+
 def _beyond_the_component(
     settings: Settings, network: Network, nodes: int
 ) -> Callable[[ResourceTransformArgs], ResourceTransformResult | None]:
     """What EKS offers and pulumi_eks 4.4 has no argument for, set on the cluster inside its component."""
 
     def transform(args: ResourceTransformArgs) -> ResourceTransformResult | None:
-        if args.type_ != "aws:eks/cluster:Cluster" or not isinstance(args.props, Mapping):
+        if args.type_ not in (CLUSTER, ADDON) or not isinstance(args.props, Mapping):
             return None
-        # EKS never moves a cluster to another VPC.
+        # EKS never moves a cluster to another VPC. Its add-ons go with it, and know it by a name that stays the same.
         moved = ResourceOptions(replace_with=[network.vpc] if network.vpc else None)
         opts = ResourceOptions.merge(args.opts, moved)
-        return ResourceTransformResult(props={**args.props, **control_plane(settings, nodes)}, opts=opts)
+        more = control_plane(settings, nodes) if args.type_ == CLUSTER else {}
+        return ResourceTransformResult(props={**args.props, **more}, opts=opts)
 
     return transform
 
