@@ -131,12 +131,13 @@ class Cost(pulumi.ComponentResource):
                         "query_statement": f"SELECT {', '.join(BILL_COLUMNS)} FROM COST_AND_USAGE_REPORT",
                         "table_configurations": {
                             "COST_AND_USAGE_REPORT": {
-                                # Left out, AWS fills it in and every later plan would replace the export.
+                                # What is left out AWS fills in, and every later plan would replace the export.
                                 "BILLING_VIEW_ARN": f"arn:{aws.partition}:billing::{aws.account}:billingview/primary",
                                 "TIME_GRANULARITY": "HOURLY",
                                 "INCLUDE_RESOURCES": "TRUE",
                                 "INCLUDE_SPLIT_COST_ALLOCATION_DATA": "TRUE",
                                 "INCLUDE_MANUAL_DISCOUNT_COMPATIBILITY": "FALSE",
+                                "INCLUDE_CAPACITY_RESERVATION_DATA": "FALSE",
                             }
                         },
                     }
