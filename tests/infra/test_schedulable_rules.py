@@ -75,3 +75,13 @@ def test_mistakes_of_capacity_are_reported_together_with_all_others(values):
     values["pools"]["ray-cpu"]["min_generation"] = 9
     values["tenants"]["research"]["quota"]["gpus"] = 99
     assert {"name", "pools.ray-cpu", "tenants.research.quota.gpus"} <= {at for at, _ in mistakes(values)}
+
+
+def test_a_pool_elsewhere_than_its_placement_group_is_refused(values):
+    values["reservations"] = {
+        "r": {"instance_type": "p5.48xlarge", "zone": "us-west-2a", "count": 1, "placement_group": "train"}
+    }
+    says = "us-west-2b is not where placement group train stands: reservations.r.zone is in us-west-2a"
+    assert says in dict(mistakes(values))["pools.ray-gpu-train.zone"]
+    values["placement_groups"]["train"] = {"strategy": "spread"}
+    parse(values)  # a spread group spans zones

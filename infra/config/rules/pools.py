@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from infra import instances
 from infra.config.network import AnyNetwork
-from infra.config.node_groups import PlacementGroup, Reservation
+from infra.config.node_groups import NodeGroup, PlacementGroup, Reservation
 from infra.config.pools import GpuInferPool, GpuTrainPool, Pool, _Flexible
 from infra.config.rules.base import Problem, rule
 from infra.config.rules.machines import UNUSABLE, type_problems, unknown_zone, zone_problems
@@ -79,3 +79,30 @@ def training_stands_in_its_group(
                 zones=(pool.zone,),
                 placement_group=group,
             )
+
+
+@rule
+def a_cluster_group_stands_in_one_zone(
+    pools: dict[str, Pool],
+    placement_groups: dict[str, PlacementGroup],
+    reservations: dict[str, Reservation],
+    node_groups: dict[str, NodeGroup],
+) -> Iterator[Problem]:
+    """EC2 puts a cluster group where its first machine starts; whoever is elsewhere then gets no capacity."""
+    members = [(f"reservations.{name}.zone", held.placement_group, held.zone) for name, held in reservations.items()]
+    members += [
+        (f"node_groups.{name}.zones", group.placement_group, zone)
+        for name, group in node_groups.items()
+        for zone in group.zones
+    ]
+    members += [
+        (f"pools.{name}.zone", pool.placement_group, pool.zone)
+        for name, pool in pools.items()
+        if isinstance(pool, GpuTrainPool)
+    ]
+    first: dict[str, tuple[str, str]] = {}
+    for path, group, zone in members:
+        if group and group in placement_groups and placement_groups[group].strategy == "cluster":
+            where, there = first.setdefault(group, (path, zone))
+            if zone != there:
+                yield Problem(path, f"{zone} is not where placement group {group} stands: {where} is in {there}")
