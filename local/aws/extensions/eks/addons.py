@@ -71,13 +71,6 @@ def describe_addon(call: Call, request: Document) -> Document:
 
 
 @eks
-def list_addons(call: Call, request: Document) -> Document:
-    """The names of a cluster's add-ons."""
-    names, token = paged(sorted(find(call, request).addons), request)
-    return {"addons": names, "nextToken": token}
-
-
-@eks
 def update_addon(call: Call, request: Document) -> Document:
     """Change an add-on's version, values or identity. Values that are not given are kept."""
     cluster = active(call, request)

@@ -19,7 +19,7 @@ from local.aws.extensions.eks.service import (
     refused,
     uid,
 )
-from local.aws.moto import Call, paged
+from local.aws.moto import Call
 
 NOT_IN_TEMPLATE = {
     "diskSize": "Disk size must be specified within the launch template.",
@@ -95,13 +95,6 @@ def create_nodegroup(call: Call, request: Document) -> Document:
 def describe_nodegroup(call: Call, request: Document) -> Document:
     """One node group."""
     return {"nodegroup": nodegroup(find(call, request), request)}
-
-
-@eks
-def list_nodegroups(call: Call, request: Document) -> Document:
-    """The names of a cluster's node groups."""
-    names, token = paged(sorted(find(call, request).nodegroups), request)
-    return {"nodegroups": names, "nextToken": token}
 
 
 @eks

@@ -1,4 +1,4 @@
-"""The rest of EKS that clients ask for: offered versions, tags, Fargate profiles, and lists that are empty here."""
+"""The rest of EKS that clients ask for: offered versions, tags and Fargate profiles."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -151,13 +151,6 @@ def describe_fargate_profile(call: Call, request: Document) -> Document:
 
 
 @eks
-def list_fargate_profiles(call: Call, request: Document) -> Document:
-    """The names of a cluster's Fargate profiles."""
-    names, token = paged(sorted(find(call, request).fargate), request)
-    return {"fargateProfileNames": names, "nextToken": token}
-
-
-@eks
 def delete_fargate_profile(call: Call, request: Document) -> Document:
     """Delete a Fargate profile."""
     cluster = active(call, request)
@@ -173,24 +166,3 @@ def _profile(cluster: Cluster, request: Document) -> Document:
             f"No Fargate Profile found with name: {request['fargateProfileName']}.", clusterName=cluster.name
         )
     return found
-
-
-@eks
-def list_identity_provider_configs(call: Call, request: Document) -> Document:
-    """OIDC providers of users: none can be associated here."""
-    find(call, request)
-    return {"identityProviderConfigs": []}
-
-
-@eks
-def list_insights(call: Call, request: Document) -> Document:
-    """Upgrade insights: EKS finds nothing in a cluster whose API server it does not run."""
-    find(call, request)
-    return {"insights": []}
-
-
-@eks
-def list_capabilities(call: Call, request: Document) -> Document:
-    """Managed capabilities (Argo CD, ACK, kro): none can be made here."""
-    find(call, request)
-    return {"capabilities": []}

@@ -11,6 +11,13 @@ TAGGING = Tagging(
     add=Call("TagResource", {"ResourceId": "{id}", "Tags": "{newTags}"}),
     remove=Call("UntagResource", {"ResourceId": "{id}", "TagKeys": "{tagKeys}"}),
 )
+LIFE_CYCLE: dict[str, Any] = {
+    "awaits_deletion": True,
+    "status": "LifeCycleState",
+    "ready": words("available"),
+    "failed": words("error"),
+    "gone": words("deleted"),
+}
 FILE_SYSTEM_ARN = "arn:{partition}:elasticfilesystem:{region}:{account}:file-system/{fileSystemId}"
 
 
@@ -54,11 +61,7 @@ FILE_SYSTEM = Resource(
         ),
     ),
     delete=(Call("DeleteFileSystem", {"FileSystemId": "{id}"}),),
-    awaits_deletion=True,
-    status="LifeCycleState",
-    ready=words("available"),
-    failed=words("error"),
-    gone=words("deleted"),
+    **LIFE_CYCLE,
     replaces=words("availabilityZoneName creationToken encrypted kmsKeyId performanceMode"),
     computed=words("availabilityZoneName creationToken encrypted kmsKeyId performanceMode protection"),
     unordered=words("lifecyclePolicies"),
@@ -83,11 +86,7 @@ MOUNT_TARGET = Resource(
     ),
     changes=(Change("securityGroups", Call("ModifyMountTargetSecurityGroups", {"MountTargetId": "{id}"})),),
     delete=(Call("DeleteMountTarget", {"MountTargetId": "{id}"}),),
-    awaits_deletion=True,
-    status="LifeCycleState",
-    ready=words("available"),
-    failed=words("error"),
-    gone=words("deleted"),
+    **LIFE_CYCLE,
     replaces=words("fileSystemId subnetId ipAddress ipAddressType ipv6Address"),
     computed=words("ipAddress ipAddressType ipv6Address securityGroups"),
     unordered=words("securityGroups"),
@@ -107,11 +106,7 @@ ACCESS_POINT = Resource(
     create=Call("CreateAccessPoint"),
     reads=(Call("DescribeAccessPoints", {"AccessPointId": "{id}"}, "AccessPoints[0]"),),
     delete=(Call("DeleteAccessPoint", {"AccessPointId": "{id}"}),),
-    awaits_deletion=True,
-    status="LifeCycleState",
-    ready=words("available"),
-    failed=words("error"),
-    gone=words("deleted"),
+    **LIFE_CYCLE,
     replaces=words("fileSystemId posixUser rootDirectory"),
     computed=words("rootDirectory rootDirectory.path"),
     unordered=words("posixUser.secondaryGids"),
