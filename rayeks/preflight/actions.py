@@ -177,7 +177,11 @@ NEEDS: dict[str, tuple[Need, ...]] = {
     "cloudwatch/eventRule:EventRule": (_need("events", "PutRule TagResource DescribeRule DeleteRule", RULE),),
     "cloudwatch/eventTarget:EventTarget": (_need("events", "PutTargets ListTargetsByRule RemoveTargets", RULE),),
     "cloudwatch/logGroup:LogGroup": (
-        _need("logs", "CreateLogGroup PutRetentionPolicy AssociateKmsKey TagResource ListTagsForResource DeleteLogGroup", LOG_GROUP),
+        _need(
+            "logs",
+            "CreateLogGroup PutRetentionPolicy AssociateKmsKey TagResource ListTagsForResource DeleteLogGroup",
+            LOG_GROUP,
+        ),
         _need("logs", "DescribeLogGroups"),
     ),
     "kms/key:Key": (
