@@ -1,6 +1,6 @@
 """Packs the dashboards that Ray generates for Grafana: `python -m local.ray_dashboards`, after Ray's version changed.
 
-Ray writes them on a head that runs; a platform wants them before. They lie in the repository so that a plan needs no Ray.
+Ray writes them on a head that runs; a platform wants them before. They lie here so that a plan needs no Ray.
 """
 
 import gzip

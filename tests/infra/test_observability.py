@@ -88,7 +88,7 @@ def test_a_query_of_ours_is_promql_over_metrics_that_somebody_exports(name: str,
     assert found or expression.startswith("vector"), expression
     recorded = {rule["record"] for rule in RECORDS}
     for selector in found:
-        assert selector.name in recorded | EXPORTED or exported(selector.name), (
+        assert selector.name in recorded | EXPORTED or exported(selector.name or ""), (
             f"{name}: nobody exports {selector.name}"
         )
 
