@@ -13,7 +13,7 @@ from infra.config import Platform
 from infra.images import registry
 from infra.samples import Names
 from infra.tenancy import Tenants
-from workloads.spec import Service
+from workloads.spec import CronJob, Job, Service
 
 Launch = dict[str, Any]
 
@@ -40,8 +40,12 @@ class Deployed(pulumi.ComponentResource):
 def launches(platform: Platform) -> dict[str, Launch]:
     """Sample name → `manifest` (the object as applied), `launch` (the command), `deployed`; a service has a `url`."""
     found: dict[str, Launch] = {}
-    for name, spec in samples.specs(platform.samples, names(platform)).items():
-        manifest = samples.manifest(queueing.queued(spec) if platform.queues else spec)
+    specs: dict[str, Job | Service | CronJob] = dict(samples.specs(platform.samples, names(platform)))
+    if timed := samples.pipeline(platform.samples, names(platform)):
+        specs["pipeline"] = timed
+    for name, spec in specs.items():
+        queued = platform.queues and not isinstance(spec, CronJob)
+        manifest = samples.manifest(queueing.queued(spec) if queued else spec)
         found[name] = {
             "manifest": manifest,
             "launch": f"rayeks launch {name} --stack {platform.environment}",

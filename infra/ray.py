@@ -74,6 +74,8 @@ def chart_values(settings: Settings) -> dict:
         "reconcileConcurrency": 4,
         "configuration": {"enabled": True, "defaultContainerEnvs": container_defaults()},
         "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+        # Helm replaces lists: gates that are not named keep the operator's own defaults.
+        **({"featureGates": [{"name": "RayCronJob", "enabled": True}]} if settings.cron_jobs else {}),
         "priorityClassName": "system-cluster-critical",
     }
 

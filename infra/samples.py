@@ -4,18 +4,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from infra import contract
-from infra.config.samples import DataSample, HybridSample, Samples, ServeSample, TrainSample
+from infra.config.samples import DataSample, HybridSample, LoopSample, Samples, ServeSample, TrainSample
 from workloads import manifests
 from workloads.data import spec as data
 from workloads.hybrid import spec as hybrid
+from workloads.loop import spec as loop
 from workloads.serve import spec as serve
-from workloads.spec import Job, Service
+from workloads.spec import CronJob, Job, Service
 from workloads.train import spec as train
 
 Spec = Job | Service
-BUILDERS: Mapping[type[Spec], Callable[..., manifests.Manifest]] = {
+BUILDERS: Mapping[type[Spec | CronJob], Callable[..., manifests.Manifest]] = {
     Job: manifests.ray_job,
     Service: manifests.ray_service,
+    CronJob: manifests.ray_cron_job,
 }
 
 
@@ -42,10 +44,22 @@ def specs(samples: Samples, names: Names) -> dict[str, Spec]:
         found["data"] = _data(samples.data, names)
     if samples.hybrid:
         found["hybrid"] = _hybrid(samples.hybrid, names)
+    if samples.loop:
+        found["loop"] = _loop(samples.loop, names)
     return found
 
 
-def manifest(spec: Spec) -> manifests.Manifest:
+def pipeline(samples: Samples, names: Names) -> CronJob | None:
+    """The loop by a schedule, where the stack file has both."""
+    timed = samples.pipeline
+    if not (timed and samples.loop):
+        return None
+    return loop.pipeline(
+        _loop(samples.loop, names), schedule=timed.schedule, epochs=timed.epochs, suspended=timed.suspended
+    )
+
+
+def manifest(spec: Spec | CronJob) -> manifests.Manifest:
     """The object as it is applied."""
     return BUILDERS[type(spec)](spec)
 
@@ -103,4 +117,19 @@ def _hybrid(sample: HybridSample, names: Names) -> Job:
         etl=sample.most,
         workers=sample.most,
         infer=sample.most,
+    )
+
+
+def _loop(sample: LoopSample, names: Names) -> Job:
+    return loop.job(
+        namespace=contract.namespace(sample.tenant),
+        checkpoints_uri=names.uri(sample.checkpoints, sample.tenant, "loop"),
+        models_uri=names.uri(sample.models, sample.tenant, "models"),
+        input_uri=names.uri(sample.data, sample.tenant, "raw"),
+        output_uri=names.uri(sample.data, sample.tenant, "looped"),
+        image=names.image(False),
+        team=sample.tenant,
+        pool=sample.pool,
+        workers=sample.workers,
+        least_accuracy=sample.least_accuracy,
     )

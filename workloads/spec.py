@@ -7,7 +7,16 @@ default and its CRDs say little, so a mistake would otherwise end as a warning e
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from infra import contract
 
@@ -263,6 +272,14 @@ class Service(Spec):
     old_cluster_s: int = Field(default=60, ge=0)
 
 
+def schedule_of(text: str) -> str:
+    """A cron schedule of five fields or a macro such as @daily, as it is. ValueError for anything else."""
+    field = r"(\*|\d+(-\d+)?)(/\d+)?(,(\*|\d+(-\d+)?)(/\d+)?)*"
+    if not text.startswith("@") and not re.fullmatch(rf"{field}( {field}){{4}}", text):
+        raise ValueError(f"{text!r} is not a cron schedule of five fields, such as '0 3 * * *'")
+    return text
+
+
 class CronJob(Spec):
     """A RayCronJob: a job at the times of a cron schedule of five fields."""
 
@@ -271,9 +288,7 @@ class CronJob(Spec):
     job: Job
     suspended: bool = False
 
-    @model_validator(mode="after")
-    def _five_fields(self) -> Self:
-        field = r"(\*|\d+(-\d+)?)(/\d+)?(,(\*|\d+(-\d+)?)(/\d+)?)*"
-        if not self.schedule.startswith("@") and not re.fullmatch(rf"{field}( {field}){{4}}", self.schedule):
-            raise ValueError(f"{self.schedule!r} is not a cron schedule of five fields, such as '0 3 * * *'")
-        return self
+    @field_validator("schedule")
+    @classmethod
+    def _five_fields(cls, schedule: str) -> str:
+        return schedule_of(schedule)

@@ -71,6 +71,30 @@ class HybridSample(Slice):
     """Machines of each kind at the peak; training takes all of them at once."""
 
 
+class LoopSample(Slice):
+    """A model's life in one run: trained, judged, promoted, applied."""
+
+    tenant: TeamName
+    checkpoints: Name
+    models: Name
+    data: Name
+    """The buckets."""
+    pool: Literal["ray-cpu"] = "ray-cpu"
+    workers: Workers = 2
+    least_accuracy: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """On held-out rows; a model below it is not promoted."""
+
+
+class PipelineSample(Slice):
+    """The loop at the times of a schedule. It needs `samples.loop`, and `ray.cron_jobs` where it is deployed."""
+
+    schedule: str = "0 3 * * *"
+    """Cron's five fields, UTC."""
+    epochs: Annotated[int, Field(ge=1)] = 16
+    suspended: bool = False
+    deploy: bool = False
+
+
 class Samples(Slice):
     """What a stack ships in its outputs; a sample is off by the absence of its section."""
 
@@ -78,3 +102,5 @@ class Samples(Slice):
     serve: ServeSample | None = None
     data: DataSample | None = None
     hybrid: HybridSample | None = None
+    loop: LoopSample | None = None
+    pipeline: PipelineSample | None = None

@@ -55,3 +55,5 @@ class Ray(Slice):
     operator_replicas: Annotated[int, Field(ge=1, le=3)] = 1
     planned_pods: Annotated[int, Field(ge=1, le=50_000)] = 500
     """Ray pods at the peak; the operator's memory is sized from it (about 500 MB for 500 pods)."""
+    cron_jobs: bool = False
+    """KubeRay's RayCronJob, an alpha feature."""

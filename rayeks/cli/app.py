@@ -221,6 +221,36 @@ def launch(
 
 
 @app.command()
+def loop(
+    stack: Annotated[str, typer.Option("--stack", "-s", help="Where to run it.")] = "local",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A variable of the job; may be repeated.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a model, promote it if it is good enough, score the data with it, and see that the service serves it.
+
+    The samples `loop` and `serve` of the stack in one. A model below LOOP_LEAST_ACCURACY ends it with 1: it stays in
+    the registry, and everything goes on with the model before.
+
+    Examples: `rayeks loop` · `rayeks loop --set LOOP_EPOCHS=16 --set LOOP_LEAST_ACCURACY=0.95`
+    """
+    from dataclasses import asdict
+
+    from rayeks.cli import launch as launching
+    from rayeks.cli import show
+    from rayeks.launching.loop import loop as run
+
+    console = show.console(stderr=as_json)
+    result = launching.on_stack(console, stack, settings or (), run)
+    if as_json:
+        typer.echo(json.dumps(asdict(result), default=str, indent=2))
+    else:
+        launching.show(console, result)
+    raise typer.Exit(result.exit_code)
+
+
+@app.command()
 def outputs(
     stack: Stack = "local",
     as_json: Json = False,

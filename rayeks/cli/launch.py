@@ -1,7 +1,8 @@
 """`rayeks launch`: finds what a launch needs in a stack's outputs, and shows the job's rows as they come."""
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,13 @@ def run(
     resume: str | None = None,
 ) -> Result:
     """Run a sample of a stack to its end. UserError when the stack is not up or lacks it, or a setting is wrong."""
+    return on_stack(console, stack, settings, partial(launch, sample), run=name, resume=resume)
+
+
+def on_stack(
+    console: Console, stack: str, settings: Iterable[str], start: Callable[..., Result], **options: Any
+) -> Result:
+    """Call `start` with a stack's outputs and with all that a launch takes: where, with what, and whom to tell."""
     outputs = read(stack)
     overrides = dict(_setting(text) for text in settings)
 
@@ -36,18 +44,14 @@ def run(
     def progress(line: str) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
-    def start(**where: Any) -> Result:
-        return launch(
-            sample, outputs, overrides=overrides, run=name, resume=resume, follow=follow, progress=progress, **where
-        )
-
+    told: dict[str, Any] = {"overrides": overrides, "follow": follow, "progress": progress, **options}
     if stack == LOCAL:
-        return start(local=True, env=_local_aws())
+        return start(outputs, local=True, env=_local_aws(), **told)
     with tempfile.TemporaryDirectory(prefix="rayeks-") as folder:
         kubeconfig = Path(folder) / "kubeconfig"
         kubeconfig.touch(mode=0o600)
         kubeconfig.write_text(outputs["kubeconfig"])
-        return start(local=False, kubeconfig=kubeconfig)
+        return start(outputs, local=False, kubeconfig=kubeconfig, **told)
 
 
 def show(console: Console, result: Result) -> None:
@@ -57,7 +61,7 @@ def show(console: Console, result: Result) -> None:
     console.print(Text(f"{result.name}: {result.status} after {result.seconds:.0f} s", style=style))
     if result.message and result.exit_code:
         console.print(result.message, markup=False, soft_wrap=True)
-    for key in ("accuracy", "checkpoint"):
+    for key in ("model", "accuracy", "checkpoint", "output"):
         if key in result.final:
             console.print(f"{key:<11} {result.final[key]}", soft_wrap=True)
     if result.logs:

@@ -92,6 +92,8 @@ def _manifest(sample: str, outputs: Mapping[str, Any]) -> dict[str, Any]:
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise UserError(f"this stack has no sample {sample!r}", f"{hint}it has: {', '.join(sorted(known))}")
     manifest = known[sample]["manifest"]
+    if manifest.get("kind") == "RayCronJob":  # launched, it runs once, now
+        return manifest | {"kind": "RayJob", "spec": manifest["spec"]["jobTemplate"]}
     if manifest.get("kind") not in ("RayJob", "RayService"):
         raise UserError(f"sample {sample!r} is a {manifest.get('kind')}, which is applied rather than launched")
     return manifest

@@ -6,8 +6,8 @@ Every step looks first at what is there, so a run that was cut short at any poin
 import json
 import runpy
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from pulumi.automation import LocalWorkspace, Stack
@@ -31,10 +31,9 @@ class Account:
     project: str
     aws: Aws
     stacks: tuple[str, ...]
-    extra: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, stack: str, root: Path, extra: Mapping[str, str] | None = None) -> "Account":
+    def read(cls, stack: str, root: Path) -> "Account":
         """The account of the checkout in `root`. UserError for an unknown stack or a file that lacks the account."""
         file = stackfile.read(stack, root / "account")
         try:
@@ -46,7 +45,7 @@ class Account:
             raise UserError(
                 f"{path} does not say which account it is: {error!r}", "see the others in account/"
             ) from None
-        return cls(stack, root / "account", file.project, aws, tuple(served), extra or {})
+        return cls(stack, root / "account", file.project, aws, tuple(served))
 
     @property
     def bucket(self) -> str:
@@ -58,14 +57,14 @@ class Account:
         """State on this machine, for as long as there is no bucket."""
         folder = home() / "bootstrap" / self.stack
         folder.mkdir(parents=True, exist_ok=True)
-        return Backend(folder.as_uri(), self.folder, {"PULUMI_CONFIG_PASSPHRASE": "", **self.extra})
+        return Backend(folder.as_uri(), self.folder, {"PULUMI_CONFIG_PASSPHRASE": ""})
 
     @property
     def there(self) -> Backend:
         """State in the bucket."""
         # The passphrase opens what was sealed here, once, while it moves.
         url = f"s3://{self.bucket}?region={self.aws.region}"
-        return Backend(url, self.folder, {"PULUMI_CONFIG_PASSPHRASE": "", **self.extra})
+        return Backend(url, self.folder, {"PULUMI_CONFIG_PASSPHRASE": ""})
 
 
 def bootstrap(account: Account, root: Path, say: Say) -> None:
@@ -138,7 +137,7 @@ def _initialised(account: Account, stack: str, root: Path) -> str:
     """Have a stack of the main project in the bucket, its secrets sealed by the account's key."""
     if Checkpoints(account.aws, PROJECT, stack).newest():
         return "is there already"
-    backend = Backend(account.there.url, root, account.extra)
+    backend = Backend(account.there.url, root)
     backend.run("stack", "init", stack, "--no-select", "--secrets-provider", secrets_provider(account.aws.region))
     return "made; commit what this wrote into its stack file"
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -186,7 +186,7 @@ def parsed(content: bytes, what: str) -> Checkpoint:
         raise UserError(f"{what} is no checkpoint of Pulumi", "take another one") from None
 
 
-def from_file(file: Path, check: Callable[[bytes, str], Checkpoint] = parsed) -> Checkpoint:
+def from_file(file: Path) -> Checkpoint:
     """A checkpoint that `backup` copied. UserError for a missing or damaged file."""
     try:
         content = file.read_bytes()
@@ -196,7 +196,7 @@ def from_file(file: Path, check: Callable[[bytes, str], Checkpoint] = parsed) ->
         raise UserError(f"{file} cannot be read: {error}") from None
     if digest not in (None, hashlib.sha256(content).hexdigest()):
         raise UserError(f"{file} is not what was copied: its digest differs from {origin.name}", "take another copy")
-    return check(content, str(file))
+    return parsed(content, str(file))
 
 
 def _holder(content: bytes) -> str:

@@ -15,6 +15,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "serve": {"tenant": "research", "models": "artifacts"},
     "data": {"tenant": "research", "bucket": "datasets", "models": "artifacts"},
     "hybrid": {"tenant": "research", "bucket": "checkpoints"},
+    "loop": {"tenant": "research", "checkpoints": "checkpoints", "models": "artifacts", "data": "datasets"},
 }
 
 
@@ -38,7 +39,7 @@ def test_every_sample_can_stand_in_one_stack(right: dict[str, Any]) -> None:
 
 
 def test_every_sample_has_its_needs_written_down() -> None:
-    assert set(NEEDS) == set(Samples.model_fields) == set(SAMPLES)
+    assert set(NEEDS) == set(Samples.model_fields) - {"pipeline"} == set(SAMPLES)
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
@@ -60,6 +61,7 @@ def test_a_bucket_that_is_not_there_is_named(right: dict[str, Any], sample: str,
         ("train", "bucket", "artifacts", "pods of ray-worker may not write in artifacts"),
         ("serve", "models", "checkpoints", "pods of ray-serve may not read in checkpoints (use artifacts or logs)"),
         ("data", "bucket", "artifacts", "pods of ray-worker may not write in artifacts"),
+        ("loop", "models", "datasets", "pods of ray-head may not write in datasets"),
     ],
 )
 def test_a_bucket_that_the_pods_may_not_use_so_is_refused_with_those_they_may(
@@ -79,6 +81,7 @@ def test_a_bucket_that_the_pods_may_not_use_so_is_refused_with_those_they_may(
         ("data", {"gpu": True}, "ray-gpu-infer", "samples.data.gpu"),
         ("hybrid", {}, "ray-data", "samples.hybrid.memory_pool"),
         ("hybrid", {"gpu": True}, "ray-gpu-infer", "samples.hybrid.gpu"),
+        ("loop", {}, "ray-cpu", "samples.loop.pool"),
     ],
 )
 def test_a_pool_that_is_lacking_is_named(
@@ -97,6 +100,7 @@ def test_a_pool_that_is_lacking_is_named(
         ("serve", {}, {"memory": "32Gi"}, "40 GiB of memory exceed the quota of 32 GiB of memory"),
         ("data", {"gpu": True, "most": 9}, {}, "9 GPUs exceed the quota of 8 GPUs"),
         ("hybrid", {"gpu": True, "most": 5}, {}, "10 GPUs exceed the quota of 8 GPUs"),
+        ("loop", {"workers": 50}, {}, "202 vCPUs exceed the quota of 128 vCPUs"),
     ],
 )
 def test_a_quota_that_is_too_small_is_told_with_what_is_asked(
@@ -104,10 +108,33 @@ def test_a_quota_that_is_too_small_is_told_with_what_is_asked(
 ) -> None:
     right["samples"][sample] |= changes
     right["tenants"]["research"]["quota"] |= quota
-    key = "workers" if sample == "train" else "most"
+    key = "workers" if sample in ("train", "loop") else "most"
     assert says in mistakes(right)[f"samples.{sample}.{key}"]
 
 
 def test_an_elastic_run_must_have_room_to_shrink(right: dict[str, Any]) -> None:
     right["samples"]["train"] |= {"workers": 2, "least": 2}
     assert "least 2 must be below workers 2" in str(mistakes(right))
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "without", "path", "says"),
+    [
+        ({}, "loop", "samples.pipeline", "no loop to repeat (add samples.loop)"),
+        ({"deploy": True}, None, "samples.pipeline.deploy", "takes no RayCronJob (set ray.cron_jobs: true)"),
+        ({"schedule": "at three"}, None, "samples.pipeline.schedule", "'at three' is not a cron schedule"),
+    ],
+)
+def test_a_pipeline_that_could_not_run_is_refused(
+    right: dict[str, Any], pipeline: dict[str, Any], without: str | None, path: str, says: str
+) -> None:
+    right["samples"]["pipeline"] = pipeline
+    if without:
+        del right["samples"][without]
+    assert says in mistakes(right)[path]
+
+
+def test_a_pipeline_is_deployed_where_kuberay_takes_it(right: dict[str, Any]) -> None:
+    right["samples"]["pipeline"] = {"deploy": True}
+    right["ray"] = {"cron_jobs": True}
+    assert parse(right).samples.pipeline

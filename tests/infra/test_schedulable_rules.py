@@ -25,9 +25,24 @@ def mistakes(values) -> list[tuple[str, str]]:
         ),
         ("pools.ray-gpu-train.limits.cpu", 96, "pools.ray-gpu-train.limits.cpu", "192 (p5.48xlarge)"),
         ("pools.ray-gpu-infer.limits.gpus", 0, "pools.ray-gpu-infer.limits.gpus", "Karpenter would launch nothing"),
-        ("tenants.research.quota.gpus", 99, "tenants.research.quota.gpus", "99 is more than all pools may hold: 20"),
-        ("tenants.research.quota.cpu", 9999, "tenants.research.quota.cpu", "more than all pools may hold"),
-        ("tenants.research.quota.memory", "90Ti", "tenants.research.quota.memory", "more than all pools may hold"),
+        (
+            "tenants.research.quota.gpus",
+            99,
+            "tenants.research.quota.gpus",
+            "99 is more than all pools and node groups may hold: 20",
+        ),
+        (
+            "tenants.research.quota.cpu",
+            9999,
+            "tenants.research.quota.cpu",
+            "more than all pools and node groups may hold",
+        ),
+        (
+            "tenants.research.quota.memory",
+            "90Ti",
+            "tenants.research.quota.memory",
+            "more than all pools and node groups may hold",
+        ),
         ("pools.ray-cpu.prefer", ["p5.48xlarge"], "pools.ray-cpu.prefer[0]", "not among the types"),
         ("pools.ray-cpu.max_vcpus", 4, "samples.train", "ray-cpu: its nearest type"),
         ("pools.ray-gpu-train.optimise", "cost", "pools.ray-gpu-train.optimise", "is not a known key"),
@@ -68,6 +83,14 @@ def test_a_preference_leaves_a_weight_and_a_name_for_the_rest(values):
     found = dict(mistakes(values))
     assert "no lighter weight" in found["pools.ray-cpu.weight"]
     assert "NodePool for the rest of pools.ray-cpu" in found["pools.ray-cpu-rest"]
+
+
+def test_the_part_of_the_limits_that_preferred_types_have_holds_a_machine(values):
+    values["pools"]["ray-cpu"] |= {"min_vcpus": 16, "limits": {"cpu": 20, "memory_gib": 256}}
+    values["tenants"]["research"]["quota"]["cpu"] = 32
+    parse(values)
+    values["pools"]["ray-cpu"]["optimise"] = "cost"
+    assert "less than the smallest machine" in dict(mistakes(values))["pools.ray-cpu.limits.cpu"]
 
 
 def test_mistakes_of_capacity_are_reported_together_with_all_others(values):

@@ -162,7 +162,7 @@ RIGHT: dict[str, Any] = {
         "ray-cpu": {"kind": "ray-cpu", "limits": {"cpu": 64, "memory_gib": 256}},
     },
     "storage": {"buckets": {"checkpoints": {}}},
-    "tenants": {"research": {"cost_center": "r", "quota": {"gpus": 8}}},
+    "tenants": {"research": {"cost_center": "r", "quota": {}}},
 }
 CHOICES: dict[str, st.SearchStrategy[Any]] = {
     "network": networks,

@@ -172,7 +172,8 @@ def test_the_control_plane_waits_for_no_nat_gateway(made):
 
 def test_every_sample_of_the_outputs_has_its_manifest_and_its_command(made):
     workloads = made.to_json()["outputs"]["workloads"]
-    kinds = {"train": "RayJob", "serve": "RayService", "data": "RayJob", "hybrid": "RayJob"}
+    kinds = dict.fromkeys(("train", "data", "hybrid", "loop"), "RayJob")
+    kinds |= {"serve": "RayService", "pipeline": "RayCronJob"}
     assert set(workloads) <= set(kinds)
     assert {"train", "serve"} <= set(workloads)
     for sample, launch in workloads.items():

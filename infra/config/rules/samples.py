@@ -8,10 +8,10 @@ from infra.config.pools import Pool
 from infra.config.rules.base import Problem, rule
 from infra.config.samples import Samples
 from infra.config.storage import Storage
-from infra.config.tenants import Tenant
+from infra.config.tenants import Ray, Tenant
 from infra.contract import HEAD_ACCOUNT, SERVE_ACCOUNT, WORKER_ACCOUNT
 from infra.samples import Names, specs
-from workloads.spec import Cluster
+from workloads.spec import Cluster, schedule_of
 
 NEEDS: Mapping[str, Mapping[str, Mapping[str, iam_tenant.Access]]] = {
     "train": {"bucket": {HEAD_ACCOUNT: "write", WORKER_ACCOUNT: "write"}},
@@ -21,10 +21,15 @@ NEEDS: Mapping[str, Mapping[str, Mapping[str, iam_tenant.Access]]] = {
         "models": {HEAD_ACCOUNT: "read", WORKER_ACCOUNT: "read"},
     },
     "hybrid": {"bucket": {HEAD_ACCOUNT: "write", WORKER_ACCOUNT: "write"}},
+    "loop": {
+        "checkpoints": {HEAD_ACCOUNT: "write", WORKER_ACCOUNT: "write"},
+        "models": {HEAD_ACCOUNT: "write", WORKER_ACCOUNT: "read"},
+        "data": {HEAD_ACCOUNT: "read", WORKER_ACCOUNT: "write"},
+    },
 }
 """Sample → key that names a bucket → what pods of each service account do with it."""
 
-SIZE = {"train": "workers"}
+SIZE = {"train": "workers", "loop": "workers"}
 """The key that says how many machines a sample takes; `most` where it is not here."""
 
 ANY_NAMES = Names(bucket=str, image=lambda gpu: "image")
@@ -79,6 +84,21 @@ def samples_have_their_machines(
                 f"at its peak, {' and '.join(over)} of tenant {sample.tenant}",
                 "pods would be refused: ask for fewer machines, or raise the quota",
             )
+
+
+@rule
+def a_pipeline_has_what_it_repeats(samples: Samples, ray: Ray) -> Iterator[Problem]:
+    timed = samples.pipeline
+    if timed is None:
+        return
+    if samples.loop is None:
+        yield Problem("samples.pipeline", "there is no loop to repeat", "add samples.loop")
+    if timed.deploy and not ray.cron_jobs:
+        yield Problem("samples.pipeline.deploy", "KubeRay takes no RayCronJob", "set ray.cron_jobs: true")
+    try:
+        schedule_of(timed.schedule)
+    except ValueError as error:
+        yield Problem("samples.pipeline.schedule", str(error))
 
 
 def _granted(access: iam_tenant.Access | None) -> tuple[iam_tenant.Access, ...]:

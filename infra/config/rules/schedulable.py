@@ -65,8 +65,10 @@ def pools_can_launch_a_machine(
     keys = {"cpu": "cpu", "memory": "memory_gib", GPU_RESOURCE: "gpus"}
     for name, pool in pools.items():
         supply = fleet.pool_supply(name, pool, region=region, zones=network.zones, placement_groups=placement_groups)
+        share = karpenter.PREFERRED_SHARE if _prefers(pool) else 1
         for resource, key in keys.items():
-            most = supply.limits.get(resource)
+            # Of a pool with a preference, the preferred types have a part of the limits, and none may be out of reach.
+            most = supply.limits[resource] * share if resource in supply.limits else None
             smallest = min(supply.machines, key=lambda machine: machine.held[resource], default=None)
             if most is not None and smallest and smallest.held[resource] > most:
                 yield Problem(
@@ -93,12 +95,18 @@ def pools_are_told_apart(pools: dict[str, Pool]) -> Iterator[Problem]:
 
 
 @rule
-def limits_hold_the_quotas(pools: dict[str, Pool], tenants: dict[str, Tenant]) -> Iterator[Problem]:
+def limits_hold_the_quotas(
+    network: AnyNetwork, pools: dict[str, Pool], node_groups: dict[str, NodeGroup], tenants: dict[str, Tenant]
+) -> Iterator[Problem]:
     held = {
         "cpu": sum(pool.limits.cpu for pool in pools.values()) * 1000,
         "memory": sum(pool.limits.memory_gib for pool in pools.values()) * allocatable.GIB,
         GPU_RESOURCE: sum(pool.limits.gpus for pool in pools.values()),
     }
+    for name, group in node_groups.items():
+        supply = fleet.group_supply(name, group, zones=network.zones)
+        for resource in held:
+            held[resource] += group.max * max((machine.free[resource] for machine in supply.machines), default=0)
     for team, tenant in tenants.items():
         quota = tenant.quota
         asked = allocatable.amounts({"cpu": quota.cpu, "memory": quota.memory, GPU_RESOURCE: quota.gpus})
@@ -106,9 +114,9 @@ def limits_hold_the_quotas(pools: dict[str, Pool], tenants: dict[str, Tenant]) -
             if asked[resource] > held[resource]:
                 yield Problem(
                     f"tenants.{team}.quota.{key}",
-                    f"{spelt(resource, asked[resource])} is more than all pools may hold: "
+                    f"{spelt(resource, asked[resource])} is more than all pools and node groups may hold: "
                     f"{spelt(resource, held[resource])}",
-                    "lower the quota, or raise the pools' limits",
+                    "lower the quota, or raise their limits",
                 )
 
 

@@ -21,8 +21,7 @@ class Anomalies(State):
 
     def __init__(self, call: Call) -> None:
         super().__init__(call)
-        self.monitors: dict[str, Document] = {}
-        self.subscriptions: dict[str, Document] = {}
+        self.known: dict[str, dict[str, Document]] = {"monitor": {}, "subscription": {}}
         self.tags: dict[str, dict[str, str]] = {}
         self.activated: dict[str, Document] = {}
 
@@ -36,11 +35,15 @@ def create_anomaly_monitor(call: Call, request: Document) -> Document:
         raise Fault("ValidationException", "MonitorDimension must be given with type DIMENSIONAL, and only then.")
     if not dimensional and not given.get("MonitorSpecification"):
         raise Fault("ValidationException", "A CUSTOM monitor needs a MonitorSpecification.")
-    same = [item for item in state.monitors.values() if item.get("MonitorDimension") == given.get("MonitorDimension")]
+    same = [
+        item
+        for item in state.known["monitor"].values()
+        if item.get("MonitorDimension") == given.get("MonitorDimension")
+    ]
     if dimensional and len(same) >= MOST_DIMENSIONAL:
         raise Fault("LimitExceededException", "Limit exceeded on dimensional spend monitor creation")
     arn = call.arn(f"anomalymonitor/{uuid.uuid4()}", region="")
-    state.monitors[arn] = {key: value for key, value in given.items() if value is not None} | {
+    state.known["monitor"][arn] = {key: value for key, value in given.items() if value is not None} | {
         "MonitorArn": arn,
         "CreationDate": _now(),
         "LastUpdatedDate": _now(),
@@ -53,8 +56,8 @@ def create_anomaly_monitor(call: Call, request: Document) -> Document:
 @ce
 def get_anomaly_monitors(call: Call, request: Document) -> Document:
     """Monitors, all or by ARN."""
-    monitors = call.state(Anomalies).monitors
-    found = [_monitor(call, arn) for arn in request.get("MonitorArnList") or monitors]
+    every = call.state(Anomalies).known["monitor"]
+    found = [_found(call, "monitor", arn) for arn in request.get("MonitorArnList") or every]
     page, token = paged(found, request, token="NextPageToken", size="MaxResults")
     return {"AnomalyMonitors": page, "NextPageToken": token}
 
@@ -62,7 +65,7 @@ def get_anomaly_monitors(call: Call, request: Document) -> Document:
 @ce
 def update_anomaly_monitor(call: Call, request: Document) -> Document:
     """Rename a monitor."""
-    monitor = _monitor(call, request["MonitorArn"])
+    monitor = _found(call, "monitor", request["MonitorArn"])
     if request.get("MonitorName"):
         monitor["MonitorName"] = request["MonitorName"]
     monitor["LastUpdatedDate"] = _now()
@@ -72,11 +75,7 @@ def update_anomaly_monitor(call: Call, request: Document) -> Document:
 @ce
 def delete_anomaly_monitor(call: Call, request: Document) -> Document:
     """Watch no longer."""
-    state, arn = call.state(Anomalies), request["MonitorArn"]
-    _monitor(call, arn)
-    del state.monitors[arn]
-    state.tags.pop(arn, None)
-    return {}
+    return _forget(call, "monitor", request["MonitorArn"])
 
 
 @ce
@@ -88,7 +87,7 @@ def create_anomaly_subscription(call: Call, request: Document) -> Document:
     arn = call.arn(f"anomalysubscription/{uuid.uuid4()}", region="")
     subscription = {key: value for key, value in given.items() if value is not None}
     subscription |= {"SubscriptionArn": arn, "AccountId": call.account}
-    state.subscriptions[arn] = _subscription(call, subscription)
+    state.known["subscription"][arn] = _subscription(call, subscription)
     state.tags[arn] = _tags(request)
     return {"SubscriptionArn": arn}
 
@@ -96,8 +95,8 @@ def create_anomaly_subscription(call: Call, request: Document) -> Document:
 @ce
 def get_anomaly_subscriptions(call: Call, request: Document) -> Document:
     """Subscriptions, all, by ARN or by monitor."""
-    known = call.state(Anomalies).subscriptions
-    found = [_known(call, arn) for arn in request.get("SubscriptionArnList") or known]
+    every = call.state(Anomalies).known["subscription"]
+    found = [_found(call, "subscription", arn) for arn in request.get("SubscriptionArnList") or every]
     if request.get("MonitorArn"):
         found = [item for item in found if request["MonitorArn"] in item["MonitorArnList"]]
     page, token = paged(found, request, token="NextPageToken", size="MaxResults")
@@ -108,22 +107,18 @@ def get_anomaly_subscriptions(call: Call, request: Document) -> Document:
 def update_anomaly_subscription(call: Call, request: Document) -> Document:
     """Change who hears what how often."""
     arn = request["SubscriptionArn"]
-    wanted = _known(call, arn) | {key: value for key, value in request.items() if value is not None}
+    wanted = _found(call, "subscription", arn) | {key: value for key, value in request.items() if value is not None}
     for given, other in (("Threshold", "ThresholdExpression"), ("ThresholdExpression", "Threshold")):
         if request.get(given) is not None:
             wanted.pop(other, None)
-    call.state(Anomalies).subscriptions[arn] = _subscription(call, wanted)
+    call.state(Anomalies).known["subscription"][arn] = _subscription(call, wanted)
     return {"SubscriptionArn": arn}
 
 
 @ce
 def delete_anomaly_subscription(call: Call, request: Document) -> Document:
     """Tell no longer."""
-    state, arn = call.state(Anomalies), request["SubscriptionArn"]
-    _known(call, arn)
-    del state.subscriptions[arn]
-    state.tags.pop(arn, None)
-    return {}
+    return _forget(call, "subscription", request["SubscriptionArn"])
 
 
 @ce
@@ -204,23 +199,24 @@ def _tags(request: Document) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in request.get("ResourceTags") or []}
 
 
-def _monitor(call: Call, arn: str) -> Document:
-    found = call.state(Anomalies).monitors.get(arn)
+def _found(call: Call, kind: str, arn: str) -> Document:
+    found = call.state(Anomalies).known[kind].get(arn)
     if found is None:
-        raise Fault("UnknownMonitorException", f"The anomaly monitor {arn} does not exist.")
+        raise Fault(f"Unknown{kind.title()}Exception", f"The anomaly {kind} {arn} does not exist.")
     return found
 
 
-def _known(call: Call, arn: str) -> Document:
-    found = call.state(Anomalies).subscriptions.get(arn)
-    if found is None:
-        raise Fault("UnknownSubscriptionException", f"The anomaly subscription {arn} does not exist.")
-    return found
+def _forget(call: Call, kind: str, arn: str) -> Document:
+    _found(call, kind, arn)
+    state = call.state(Anomalies)
+    del state.known[kind][arn]
+    state.tags.pop(arn, None)
+    return {}
 
 
 def _subscription(call: Call, given: Document) -> Document:
     for arn in given["MonitorArnList"]:
-        _monitor(call, arn)
+        _found(call, "monitor", arn)
     kinds = {item["Type"] for item in given["Subscribers"]}
     if given["Frequency"] == "IMMEDIATE" and kinds != {"SNS"}:
         raise Fault("ValidationException", "An IMMEDIATE subscription takes SNS topics only.")

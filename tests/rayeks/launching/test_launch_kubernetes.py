@@ -17,6 +17,8 @@ from rayeks.errors import UserError
 from rayeks.launching import Result, launch
 from rayeks.launching.cluster import launch_kubernetes
 from workloads.data import spec as data
+from workloads.hybrid import spec as hybrid
+from workloads.loop import spec as loop
 from workloads.manifests import ray_cluster, ray_cron_job, ray_job, ray_service
 from workloads.serve import spec as serve
 from workloads.spec import Cluster, CronJob, Owner, Resources, Service, Workers
@@ -346,6 +348,8 @@ def test_the_api_server_accepts_every_kind_of_manifest_to_the_last_field(cluster
     scaling = Cluster(image="ray", workers=(group,), autoscaling=True)
     anywhere: dict[str, Any] = {"namespace": cluster.namespace, "image": "ray", "team": "a"}
     job = train.job(**anywhere, bucket_uri="s3://b/p", gpu=True)
+    places: dict[str, Any] = {f"{place}_uri": "s3://b/p" for place in ("checkpoints", "models", "input", "output")}
+    the_loop = loop.job(**anywhere, **places)
     for manifest, plural in (
         (ray_job(job), "rayjobs"),
         (ray_cluster("dev", owner, scaling), "rayclusters"),
@@ -353,6 +357,8 @@ def test_the_api_server_accepts_every_kind_of_manifest_to_the_last_field(cluster
         (ray_cron_job(CronJob(name="c", schedule="@daily", job=job)), "raycronjobs"),
         (ray_job(data.job(**anywhere, input_uri="s3://b/i", output_uri="s3://b/o", models_uri="s3://b/m")), "rayjobs"),
         (ray_service(serve.service(**anywhere, models_uri="s3://b/m", gpu=True)), "rayservices"),
+        (ray_job(hybrid.job(**anywhere, bucket_uri="s3://b/p", gpu=True)), "rayjobs"),
+        (ray_cron_job(loop.pipeline(the_loop, schedule="0 3 * * *", epochs=2)), "raycronjobs"),
     ):
         cluster.custom.create_namespaced_custom_object(
             "ray.io", "v1", cluster.namespace, plural, manifest, field_validation="Strict"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from rayeks.errors import UserError
+from rayeks.launching import _manifest as sample_manifest
 from rayeks.launching import launch, samples
 from rayeks.launching.cluster import named
 from rayeks.launching.result import Result, row_of
@@ -68,13 +69,20 @@ def test_what_is_neither_job_nor_service_is_not_launched(outputs: Outputs) -> No
     assert "is a RayCluster, which is applied" in refusal("train", stack)
 
 
+def test_what_runs_by_a_schedule_is_launched_once_as_the_job_that_it_repeats(outputs: Outputs) -> None:
+    stack = outputs()
+    once = stack["workloads"]["train"]["manifest"]
+    timed = {**once, "kind": "RayCronJob", "spec": {"schedule": "@daily", "jobTemplate": once["spec"]}}
+    assert sample_manifest("train", {"workloads": {"train": {"manifest": timed}}}) == once
+
+
 def test_a_launched_manifest_has_its_own_name_and_variables_on_every_ray_container(outputs: Outputs) -> None:
     manifest = outputs()["workloads"]["train"]["manifest"]
     launched = named(manifest, "train-1", {"TRAIN_EPOCHS": "2", "RUN_NAME": "train-1"})
     cluster = launched["spec"]["rayClusterSpec"]
     for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
         entries = group["template"]["spec"]["containers"][0]["env"]
-        values = {entry["name"]: entry.get("value") for entry in entries if "value" in entry}
+        values = {entry["name"]: entry.get("value") for entry in entries}
         assert (values["TRAIN_EPOCHS"], values["RUN_NAME"]) == ("2", "train-1")
         assert len({entry["name"] for entry in entries}) == len(entries)
     assert launched["metadata"]["name"] == "train-1"
