@@ -66,6 +66,7 @@ class Cluster(pulumi.ComponentResource):
             version=settings.version,
             authentication_mode=pulumi_eks.AuthenticationMode.API,
             vpc_id=network.vpc_id,
+            cluster_tags={"vpc": network.vpc_id},
             private_subnet_ids=list(network.private_subnets.values()),
             endpoint_private_access=True,
             endpoint_public_access=bool(public),
@@ -86,9 +87,7 @@ class Cluster(pulumi.ComponentResource):
                 "enable_prefix_delegation": True,
                 "enable_network_policy": True,
             },
-            opts=ResourceOptions(
-                parent=self, depends_on=[logs], transforms=[_beyond_the_component(settings, network, nodes)]
-            ),
+            opts=ResourceOptions(parent=self, depends_on=[logs], transforms=[_beyond_the_component(settings, nodes)]),
         )
         self.endpoint = self._cluster.core["endpoint"]
         self.security_group_id = self._cluster.cluster_security_group_id
@@ -166,22 +165,18 @@ class Cluster(pulumi.ComponentResource):
         ]
 
 
-CLUSTER, ADDON = "aws:eks/cluster:Cluster", "aws:eks/addon:Addon"
-
-
 def _beyond_the_component(
-    settings: Settings, network: Network, nodes: int
+    settings: Settings, nodes: int
 ) -> Callable[[ResourceTransformArgs], ResourceTransformResult | None]:
     """What EKS offers and pulumi_eks 4.4 has no argument for, set on the cluster inside its component."""
 
     def transform(args: ResourceTransformArgs) -> ResourceTransformResult | None:
-        if args.type_ not in (CLUSTER, ADDON) or not isinstance(args.props, Mapping):
+        if args.type_ != "aws:eks/cluster:Cluster" or not isinstance(args.props, Mapping):
             return None
-        # EKS never moves a cluster to another VPC. Its add-ons go with it, and know it by a name that stays the same.
-        moved = ResourceOptions(replace_with=[network.vpc] if network.vpc else None)
-        opts = ResourceOptions.merge(args.opts, moved)
-        more = control_plane(settings, nodes) if args.type_ == CLUSTER else {}
-        return ResourceTransformResult(props={**args.props, **more}, opts=opts)
+        # EKS never moves a cluster to another VPC, which its only tag of its own names. By `replace_with` the engine
+        # would delete the cluster alone, and EKS refuses that while node groups are in it.
+        opts = ResourceOptions.merge(args.opts, ResourceOptions(replace_on_changes=["tags"]))
+        return ResourceTransformResult(props={**args.props, **control_plane(settings, nodes)}, opts=opts)
 
     return transform
 

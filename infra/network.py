@@ -22,8 +22,6 @@ class Network(pulumi.ComponentResource):
     """Where nodes live. `depends_on=[network]` waits for routes and NAT, which nodes need and subnets do not."""
 
     vpc_id: Output[str]
-    vpc: ec2.Vpc | None = None
-    """The VPC where it is the stack's own."""
     cidr: str
     private_subnets: dict[str, Output[str]]
     """Zone → private subnet id."""
@@ -62,7 +60,7 @@ class Network(pulumi.ComponentResource):
     def _make(self, settings: OwnNetwork, key: DataKey, aws: Aws) -> None:
         name = self._name
         plan = cidrs.plan(settings.cidr, settings.zones)
-        self.vpc = ec2.Vpc(
+        self._vpc = ec2.Vpc(
             name,
             cidr_block=str(settings.cidr),
             enable_dns_hostnames=True,
@@ -72,14 +70,14 @@ class Network(pulumi.ComponentResource):
             # (an EFS's mount targets, a NAT gateway's address, fixed names).
             opts=ResourceOptions(parent=self, delete_before_replace=True),
         )
-        self.vpc_id = self.vpc.id
+        self.vpc_id = self._vpc.id
         public = self._subnets("public", plan.public, {"kubernetes.io/role/elb": "1"})
         private = self._subnets("private", plan.private, {"kubernetes.io/role/internal-elb": "1", DISCOVERY_TAG: name})
         self.private_subnets = {zone: subnet.id for zone, subnet in private.items()}
         self.public_subnets = {zone: subnet.id for zone, subnet in public.items()}
         # Moved to another VPC it would have to leave the old one while NAT gateways there still need it.
         moved = ResourceOptions(parent=self, replace_on_changes=["vpcId"])
-        internet = ec2.InternetGateway(name, vpc_id=self.vpc.id, tags={"Name": name}, opts=moved)
+        internet = ec2.InternetGateway(name, vpc_id=self._vpc.id, tags={"Name": name}, opts=moved)
         public_table = self._table("public")
         self._default_route("public", public_table, gateway_id=internet.id)
         routes = [self._associate("public", zone, subnet, public_table) for zone, subnet in public.items()]
@@ -93,7 +91,7 @@ class Network(pulumi.ComponentResource):
             self._associate("private", zone, subnet, table)
         Endpoints(
             name,
-            vpc_id=self.vpc.id,
+            vpc_id=self._vpc.id,
             cidr=self.cidr,
             region=aws.region,
             gateways=settings.gateway_endpoints,
