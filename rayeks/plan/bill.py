@@ -140,7 +140,8 @@ def node_hours(stack: Stack) -> Iterator[NodeHour]:
     """An hour of each pool's cheapest machine on each market that the pool may buy on, in Karpenter's order."""
     region = stack.platform.region
     for pool in stack.plan.of_type(NODE_POOL):
-        name, wanted = _name(pool), reveal(pool.inputs)["spec"]["template"]["spec"]["requirements"]
+        name, node = _name(pool), reveal(pool.inputs)["spec"]["template"]["spec"]
+        wanted = node["requirements"]
         allowed = {one["key"]: one.get("values", ()) for one in wanted if one["operator"] == "In"}
         found = requirements.types(
             wanted,
@@ -148,7 +149,7 @@ def node_hours(stack: Stack) -> Iterator[NodeHour]:
             zones=stack.platform.network.zones,
             reserved=allowed.get(requirements.INSTANCE_TYPE, ()),
         )
-        disk = _disk_hour(stack, name)
+        disk = _disk_hour(stack, node["nodeClassRef"]["name"])
         for market in sorted(allowed[requirements.CAPACITY_TYPE], key=MARKETS.index):
             types = [kind for kind, offers in found.items() if any(offer.capacity_type == market for offer in offers)]
             ask = prices.spot if market == "spot" else prices.on_demand
@@ -157,9 +158,9 @@ def node_hours(stack: Stack) -> Iterator[NodeHour]:
             yield NodeHour(name, market, kind, len(types), None if market == "reserved" else price, disk)
 
 
-def _disk_hour(stack: Stack, pool: str) -> Price | None:
-    """The price of an hour of the root disk of a pool's node; None where a part of it is not known."""
-    node_class = next((one for one in stack.plan.of_type(NODE_CLASS) if _name(one) == pool), None)
+def _disk_hour(stack: Stack, name: str) -> Price | None:
+    """The price of an hour of the root disk of an EC2NodeClass's node; None where a part of it is not known."""
+    node_class = next((one for one in stack.plan.of_type(NODE_CLASS) if _name(one) == name), None)
     if node_class is None:
         return None
     disk = dict(reveal(node_class.inputs)["spec"]["blockDeviceMappings"][0]["ebs"])
