@@ -33,3 +33,15 @@ LogRetention = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288
 ]
 """Days that CloudWatch Logs can keep a log group for; any other number is refused by AWS."""
+
+EXAMPLES = {
+    "^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$": "ray-prod",
+    "^[0-9]{12}$": "123456789012",
+    "^[a-z]{2}(-[a-z]+)+-[0-9]$": "us-west-2",
+    "^[a-z]{2}(-[a-z]+)+-[0-9][a-z]$": "us-west-2a",
+    "^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:.+$": "arn:aws:iam::123456789012:role/admin",
+    r"^[a-z0-9-]+\.[a-z0-9-]+$": "m7i.large",
+    r"^[0-9]+(\.[0-9]+)?(m|[KMGT]i?)?$": "64Gi",
+    "^([0-9]+(s|m|h))+$|^Never$": "720h",
+}
+"""Pattern of a type above → a value of that form, for who wrote another."""

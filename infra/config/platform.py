@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import TypeAdapter, ValidationError
 
 from infra import fleet, sizing
-from infra.config.base import AccountId, Name, PolicyName, Region, Slice
+from infra.config.base import EXAMPLES, AccountId, Name, PolicyName, Region, Slice
 from infra.config.cluster import Cluster
 from infra.config.cost import Cost
 from infra.config.data import DataSource
@@ -118,7 +118,7 @@ def parse(values: Mapping[str, Any]) -> Platform:
             if section is not None:
                 sections[name] = section
         elif field.is_required():
-            problems.append(Problem(name, "is missing"))
+            problems.append(Problem(name, "is missing", "add it"))
         else:
             sections[name] = field.get_default()
     problems += [
@@ -173,8 +173,21 @@ def _problem(path: str, detail: Any) -> Problem:
     if kind == "extra_forbidden":
         return Problem(where, "is not a known key", "check the spelling")
     if kind == "missing":
-        return Problem(where, "is missing")
-    return Problem(where, f"{detail['msg'][0].lower()}{detail['msg'][1:]}, not {detail['input']!r}")
+        return Problem(where, "is missing", "add it")
+    return Problem(where, f"{detail['msg'][0].lower()}{detail['msg'][1:]}, not {detail['input']!r}", _form(detail))
+
+
+def _form(detail: Any) -> str:
+    """What a value of the wrong form should have been."""
+    kind, context = detail["type"], detail.get("ctx") or {}
+    if kind == "string_pattern_mismatch":
+        example = EXAMPLES.get(context["pattern"])
+        return f"such as {example}" if example else f"it must match {context['pattern']}"
+    if kind == "too_short":
+        return f"name at least {context['min_length']}"
+    if kind in ("int_parsing", "int_type", "float_parsing", "float_type"):
+        return "a bare number: the unit is the key's own"
+    return "see what the key takes in infra/config"
 
 
 def _is_union_tag(step: int | str, detail: Any) -> bool:

@@ -90,6 +90,30 @@ def test_the_report_counts_the_mistakes_and_says_that_nothing_was_created(change
         ("pools.ray-gpu-train.placement_group", "other", "pools.ray-gpu-train.placement_group", "no placement"),
         ("pools.ray-gpu-train.capacity", ["reserved"], "pools.ray-gpu-train.reservations", "belong together"),
         ("placement_groups.train.strategy", "partition", "placement_groups.train.partitions", "1 to 7"),
+        ("tenants.research.quota", {"memory": "256 GB"}, "tenants.research.quota.memory", "such as 64Gi"),
+        ("node_groups.system.disk_gib", "100Gi", "node_groups.system.disk_gib", "a bare number"),
+        ("pools.ray-cpu.expire_after", "30d", "pools.ray-cpu.expire_after", "such as 720h"),
+        (
+            "node_groups.gpu",
+            {"instance_types": ["p5en.48xlarge"], "accelerator": "nvidia", "min": 0, "desired": 0, "max": 1}
+            | {"zones": ["us-west-2b"]},
+            "node_groups.gpu.instance_types[0]",
+            "EC2 has it in us-west-2a, us-west-2c, us-west-2d",
+        ),
+        (
+            "reservations",
+            {"r": {"instance_type": "p5.48xlarge", "zone": "us-west-2a", "count": 1, "placement_group": "train"}},
+            "pools.ray-gpu-train.zone",
+            "is not where placement group train stands",
+        ),
+        (
+            "storage.scratch",
+            {"zone": "us-west-2a", "size_gib": 3600},
+            "storage.scratch.size_gib",
+            "the next is 4800",
+        ),
+        ("cost", {"budgets": {"all": {"monthly_usd": 5}}}, "cost.subscribers", "is missing"),
+        ("cost", {"subscribers": []}, "cost.subscribers", "name at least 1"),
         ("samples.train.tenant", "nobody", "samples.train.tenant", "no tenant nobody"),
         ("samples.train.bucket", "nowhere", "samples.train.bucket", "no bucket nowhere"),
         ("storage.buckets", {}, "storage.buckets", "at least 1"),
@@ -99,6 +123,7 @@ def test_a_mistake_is_named_with_its_path(changed, path, value, where, says):
     found = mistakes(changed(path, value))
     assert where in found
     assert says in found[where]
+    assert found[where].endswith(")"), "the fix stands in brackets"
 
 
 @pytest.mark.parametrize("environment", ["staging", "prod"])

@@ -66,6 +66,7 @@ def test_a_combination_that_would_fail_is_refused_with_the_reason(values, group,
     found = mistakes(values, **group)
     assert where in found, found
     assert says in found[where]
+    assert found[where].endswith(")"), "the fix stands in brackets"
 
 
 def test_a_reservation_must_be_of_the_type_the_zone_and_the_placement_group_of_who_uses_it(values):

@@ -30,6 +30,15 @@ def test_lustre_is_sold_in_steps(gib, throughput, efa, accepted):
     assert (lustre.size_problem(gib, throughput, efa=efa) is None) is accepted
 
 
+@pytest.mark.parametrize(
+    ("gib", "throughput", "efa", "sold"),
+    [(1, 250, False, 1200), (1201, 250, False, 2400), (3600, 250, False, 4800), (100, 125, True, 38_400)],
+)
+def test_the_next_size_of_lustre_is_one_that_is_sold(gib, throughput, efa, sold):
+    assert lustre.next_size(gib, throughput, efa=efa) == sold
+    assert lustre.size_problem(sold, throughput, efa=efa) is None
+
+
 def test_a_control_plane_of_tier_auto_grows_with_the_planned_nodes():
     assert [sizing.control_plane_tier(nodes) for nodes in (10, 500, 501, 4000, 9000, 90000)] == [
         "standard",

@@ -1,5 +1,6 @@
 """What is true of every machine, whoever launches it: it exists, it is offered, and its zone is ours."""
 
+import difflib
 from collections.abc import Iterator, Sequence
 
 from infra import instances
@@ -20,9 +21,12 @@ def type_problems(path: str, kind: str, region: str, zones: Sequence[str]) -> It
     if family in UNUSABLE:
         yield Problem(path, f"{kind} is refused: {UNUSABLE[family]}", "it would need an AMI of its own")
     elif instances.facts(kind) is None:
-        yield Problem(path, f"EC2 has no instance type {kind}")
+        near = difflib.get_close_matches(kind, instances.names(), 3)
+        yield Problem(path, f"EC2 has no instance type {kind}", f"there are {', '.join(near)}" if near else "check it")
     elif all(instances.offered(kind, region, zone) is False for zone in zones):
-        yield Problem(path, f"{kind} is not offered in {', '.join(zones)}")
+        where = [zone for zone in instances.zones(region) or () if instances.offered(kind, region, zone)]
+        fix = f"EC2 has it in {', '.join(where)}" if where else f"{region} has none; take another type"
+        yield Problem(path, f"{kind} is not offered in {', '.join(zones)}", fix)
 
 
 def zone_problems(path: str, zones: Sequence[str], network: AnyNetwork) -> Iterator[Problem]:

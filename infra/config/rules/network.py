@@ -16,7 +16,7 @@ def network_has_room(network: AnyNetwork, cluster: Cluster) -> Iterator[Problem]
         try:
             cidrs.plan(network.cidr, network.zones)
         except ValueError as error:
-            yield Problem("network.cidr", str(error))
+            yield Problem("network.cidr", str(error), "take a larger range, such as a /16")
     if network.cidr.overlaps(cluster.service_cidr):
         yield Problem(
             "network.cidr",
@@ -25,7 +25,8 @@ def network_has_room(network: AnyNetwork, cluster: Cluster) -> Iterator[Problem]
         )
     for index, reserved in enumerate(network.reserved_cidrs):
         if network.cidr.overlaps(reserved):
-            yield Problem(f"network.reserved_cidrs[{index}]", f"{reserved} overlaps network.cidr {network.cidr}")
+            fix = "move network.cidr, or the range is not reserved"
+            yield Problem(f"network.reserved_cidrs[{index}]", f"{reserved} overlaps network.cidr {network.cidr}", fix)
 
 
 @rule
@@ -67,7 +68,7 @@ def zones_are_of_the_region(region: str, network: AnyNetwork) -> Iterator[Proble
     for index, zone in enumerate(network.zones):
         path = f"network.zones[{index}]" if isinstance(network, Network) else f"network.private_subnets.{zone}"
         if network.zones.index(zone) != index:
-            yield Problem(path, f"{zone} is listed twice")
+            yield Problem(path, f"{zone} is listed twice", "name each zone once")
         elif not zone.startswith(region):
             yield Problem(path, f"{zone} is not a zone of {region}", "aws:region says which region it is")
         elif known is not None and zone not in known:

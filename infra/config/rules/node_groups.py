@@ -27,7 +27,8 @@ def node_groups_can_be_made(region: str, network: AnyNetwork, node_groups: dict[
     for name, group in node_groups.items():
         path = f"node_groups.{name}"
         if not group.min <= group.desired <= group.max:
-            yield Problem(f"{path}.desired", f"{group.desired} is not between min {group.min} and max {group.max}")
+            message = f"{group.desired} is not between min {group.min} and max {group.max}"
+            yield Problem(f"{path}.desired", message, "min <= desired <= max")
         yield from zone_problems(f"{path}.zones", group.zones, network)
         for index, kind in enumerate(group.instance_types):
             at = f"{path}.instance_types[{index}]"
@@ -35,7 +36,7 @@ def node_groups_can_be_made(region: str, network: AnyNetwork, node_groups: dict[
             yield from refused or _type_fits(at, kind, group)
         architectures = {known.architectures for kind in group.instance_types if (known := instances.facts(kind))}
         if len(architectures) > 1:
-            yield Problem(f"{path}.instance_types", "mixes processors, and a group has one AMI")
+            yield Problem(f"{path}.instance_types", "mixes processors, and a group has one AMI", "a group each")
         yield from _options_fit(path, group)
 
 
@@ -85,9 +86,9 @@ def partitions_fit_the_strategy(placement_groups: dict[str, PlacementGroup]) -> 
     for name, group in placement_groups.items():
         path = f"placement_groups.{name}.partitions"
         if group.strategy == "partition" and group.partitions is None:
-            yield Problem(path, "a partition group needs 1 to 7")
+            yield Problem(path, "a partition group needs 1 to 7", "say how many")
         if group.strategy != "partition" and group.partitions is not None:
-            yield Problem(path, f"a {group.strategy} group has no partitions")
+            yield Problem(path, f"a {group.strategy} group has no partitions", "leave it out")
 
 
 def placement_known(path: str, group: str | None, groups: Mapping[str, PlacementGroup]) -> Iterator[Problem]:
@@ -114,9 +115,11 @@ def reservation_fits(
         yield Problem(path, f"no reservation {ref}", f"reservations has {', '.join(reservations) or 'none'}")
         return
     if reservation.instance_type not in types:
-        yield Problem(path, f"{ref} reserves {reservation.instance_type}, not {', '.join(types)}")
+        message = f"{ref} reserves {reservation.instance_type}, not {', '.join(types)}"
+        yield Problem(path, message, f"use {reservation.instance_type} here, or reserve another type")
     if zones != (reservation.zone,):
-        yield Problem(path, f"{ref} is in {reservation.zone}, and this would launch in {', '.join(zones)}")
+        message = f"{ref} is in {reservation.zone}, and this would launch in {', '.join(zones)}"
+        yield Problem(path, message, f"launch in {reservation.zone} alone, or reserve elsewhere")
     if reservation.placement_group != placement_group:
         yield Problem(
             path,
@@ -147,7 +150,7 @@ def _options_fit(path: str, group: NodeGroup) -> Iterator[Problem]:
         yield Problem(f"{path}.instance_types", "EFA's interfaces are laid out for one type", "name one")
     if group.capacity == "capacity-block":
         if group.reservation is None:
-            yield Problem(f"{path}.reservation", "a Capacity Block group needs the block's id")
+            yield Problem(f"{path}.reservation", "a Capacity Block group needs the block's id", "cr-… of the block")
         if group.placement_group:
             fix = "leave the group out: blocks already stand in one UltraCluster"
             yield Problem(f"{path}.placement_group", "a Capacity Block cannot join a placement group", fix)
@@ -156,6 +159,7 @@ def _options_fit(path: str, group: NodeGroup) -> Iterator[Problem]:
     if group.capacity == "spot" and group.reservation:
         yield Problem(f"{path}.reservation", "spot instances never use a reservation", "set capacity: on-demand")
     if group.warm_pool and group.capacity != "on-demand":
-        yield Problem(f"{path}.warm_pool", f"a warm pool cannot hold {group.capacity} instances")
+        yield Problem(f"{path}.warm_pool", f"a warm pool cannot hold {group.capacity} instances", "leave it out")
     if group.warm_pool and group.warm_pool.size > group.max:
-        yield Problem(f"{path}.warm_pool.size", f"{group.warm_pool.size} is more than the group's max {group.max}")
+        message = f"{group.warm_pool.size} is more than the group's max {group.max}"
+        yield Problem(f"{path}.warm_pool.size", message, f"at most {group.max}")

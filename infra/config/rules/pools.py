@@ -28,18 +28,21 @@ def pools_can_launch(region: str, network: AnyNetwork, pools: dict[str, Pool]) -
             yield from type_problems(f"{path}.instance_type", pool.instance_type, region, [pool.zone])
             known = instances.facts(pool.instance_type)
             if known and known.gpus == 0:
-                yield Problem(f"{path}.instance_type", f"{pool.instance_type} has no whole NVIDIA GPU")
+                yield Problem(
+                    f"{path}.instance_type", f"{pool.instance_type} has no whole NVIDIA GPU", "a p5, g6e or g5"
+                )
             continue
         yield from zone_problems(f"{path}.zones", pool.zones, network)
         if isinstance(pool, _Flexible) and pool.max_vcpus and pool.min_vcpus > pool.max_vcpus:
-            yield Problem(f"{path}.min_vcpus", f"{pool.min_vcpus} is more than max_vcpus {pool.max_vcpus}")
+            message = f"{pool.min_vcpus} is more than max_vcpus {pool.max_vcpus}"
+            yield Problem(f"{path}.min_vcpus", message, "lower it, or raise max_vcpus")
         if isinstance(pool, GpuInferPool):
             for index, family in enumerate(pool.families):
                 at = f"{path}.families[{index}]"
                 if family in UNUSABLE:
-                    yield Problem(at, f"{family} is refused: {UNUSABLE[family]}")
+                    yield Problem(at, f"{family} is refused: {UNUSABLE[family]}", "g6 or g6e")
                 elif family not in instances.families():
-                    yield Problem(at, f"EC2 has no instance family {family}")
+                    yield Problem(at, f"EC2 has no instance family {family}", "check the spelling, such as g6e")
 
 
 @rule
@@ -59,7 +62,9 @@ def training_stands_in_its_group(
         if group and group in placement_groups and known:
             strategy = placement_groups[group].strategy
             if strategy not in known.placement_strategies:
-                yield Problem(f"{path}.placement_group", f"{pool.instance_type} joins no {strategy} group")
+                yield Problem(
+                    f"{path}.placement_group", f"{pool.instance_type} joins no {strategy} group", "leave it out"
+                )
         if group and group in owner:
             yield Problem(
                 f"{path}.placement_group",
@@ -69,7 +74,11 @@ def training_stands_in_its_group(
         if group:
             owner.setdefault(group, name)
         if ("reserved" in pool.capacity) != bool(pool.reservations):
-            yield Problem(f"{path}.reservations", "capacity `reserved` and `reservations` belong together")
+            yield Problem(
+                f"{path}.reservations",
+                "capacity `reserved` and `reservations` belong together",
+                "give both, or neither",
+            )
         for index, ref in enumerate(pool.reservations):
             yield from reservation_fits(
                 f"{path}.reservations[{index}]",
@@ -105,4 +114,5 @@ def a_cluster_group_stands_in_one_zone(
         if group and group in placement_groups and placement_groups[group].strategy == "cluster":
             where, there = first.setdefault(group, (path, zone))
             if zone != there:
-                yield Problem(path, f"{zone} is not where placement group {group} stands: {where} is in {there}")
+                message = f"{zone} is not where placement group {group} stands: {where} is in {there}"
+                yield Problem(path, message, "put both into one zone")

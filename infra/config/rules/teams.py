@@ -20,12 +20,17 @@ def scratch_can_be_made(network: AnyNetwork, storage: Storage) -> Iterator[Probl
         return
     refused = lustre.size_problem(scratch.size_gib, scratch.throughput, efa=scratch.efa)
     if refused:
-        yield Problem("storage.scratch.size_gib", f"{scratch.size_gib}: {refused}")
+        fits = lustre.next_size(scratch.size_gib, scratch.throughput, efa=scratch.efa)
+        yield Problem("storage.scratch.size_gib", f"{scratch.size_gib}: {refused}", f"the next is {fits}")
     if scratch.zone not in network.zones:
         yield unknown_zone("storage.scratch.zone", scratch.zone, network)
     for index, link in enumerate(scratch.links):
         if link.bucket not in storage.buckets:
-            yield Problem(f"storage.scratch.links[{index}].bucket", f"no bucket {link.bucket}")
+            yield Problem(
+                f"storage.scratch.links[{index}].bucket",
+                f"no bucket {link.bucket}",
+                f"there are {', '.join(storage.buckets)}",
+            )
 
 
 @rule
@@ -60,4 +65,5 @@ def scratch_is_there_for_whom_it_is_promised(storage: Storage, tenants: dict[str
 def costs_name_what_is_there(cost: Cost | None, tenants: dict[str, Tenant]) -> Iterator[Problem]:
     for name, budget in cost.budgets.items() if cost else ():
         if budget.team and budget.team not in tenants:
-            yield Problem(f"cost.budgets.{name}.team", f"no tenant {budget.team}")
+            known = ", ".join(tenants) or "none"
+            yield Problem(f"cost.budgets.{name}.team", f"no tenant {budget.team}", f"there are {known}")
