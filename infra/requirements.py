@@ -105,18 +105,18 @@ def types(
     zones = tuple(zones)
     of_type = [wanted for wanted in requirements if wanted["key"] not in (ZONE, CAPACITY_TYPE)]
     of_offering = [wanted for wanted in requirements if wanted["key"] in (ZONE, CAPACITY_TYPE)]
-    found = {}
-    for name in instances.names() if among is None else among:
-        held = labels(name)
-        if all(satisfied(wanted, held.get(wanted["key"])) for wanted in of_type):
-            left = tuple(
-                offering
-                for offering in offerings(name, region, zones, reserved=name in reserved)
-                if all(satisfied(wanted, offering.labels()[wanted["key"]]) for wanted in of_offering)
-            )
-            if left:
-                found[name] = left
-    return found
+    names = instances.names() if among is None else tuple(among)
+    for wanted in of_type:
+        names = [name for name in names if satisfied(wanted, labels(name).get(wanted["key"]))]
+    found = {
+        name: tuple(
+            offering
+            for offering in offerings(name, region, zones, reserved=name in reserved)
+            if all(satisfied(wanted, offering.labels()[wanted["key"]]) for wanted in of_offering)
+        )
+        for name in names
+    }
+    return {name: left for name, left in found.items() if left}
 
 
 def offerings(name: str, region: str, zones: Iterable[str], *, reserved: bool = False) -> tuple[Offering, ...]:

@@ -4,9 +4,11 @@ Pure arithmetic over the very objects that are applied: NodePools with their EC2
 the other. The rules are those by which Karpenter 1.14.1 decides whether to launch a node for a pod.
 """
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from typing import Any
 
 from infra import allocatable, instances, prices, requirements
@@ -46,6 +48,12 @@ class Supply:
     requirements: tuple[Requirement, ...] = ()
     limits: Amounts = field(default_factory=dict)
     weight: int = 0
+
+    @cached_property
+    def varying(self) -> frozenset[str]:
+        """The labels that a node has of its type, its zone and the way it was bought."""
+        of_types = {key for machine in self.machines for key in requirements.labels(machine.type)}
+        return frozenset(of_types | {requirements.ZONE, requirements.CAPACITY_TYPE})
 
 
 @dataclass(frozen=True)
@@ -106,11 +114,19 @@ def node_pool(
 
     `strategy` is that of the node class's placement group, `reserved` the types of its reservations.
     """
+    asked = json.dumps([spec, node_class, region, list(zones), strategy, list(reserved)])
+    return replace(_node_pool(asked), name=name)
+
+
+@cache
+def _node_pool(asked: str) -> Supply:
+    """`node_pool` of its arguments as text: rules, plan and components ask the same, and it looks at every type."""
+    spec, node_class, region, zones, strategy, reserved = json.loads(asked)
     template = spec["template"]
     needs = tuple(template["spec"]["requirements"])
-    left = requirements.types(needs, region=region, zones=zones, reserved=tuple(reserved))
+    left = requirements.types(needs, region=region, zones=zones, reserved=reserved)
     return Supply(
-        name=name,
+        name="",
         labels=template["metadata"]["labels"],
         taints=tuple(template["spec"].get("taints", ())),
         requirements=needs,
@@ -189,10 +205,8 @@ def wanted(pod: Pod) -> Amounts:
 
 def refusal(pod: Pod, supply: Supply) -> str | None:
     """Why no node of the supply, whatever its type, takes the pod: a label or a taint; None where one may."""
-    known = {key for machine in supply.machines for key in requirements.labels(machine.type)}
-    known |= {requirements.ZONE, requirements.CAPACITY_TYPE}
     for key, value in pod.selector.items():
-        if key not in known and supply.labels.get(key) != value:
+        if key not in supply.varying and supply.labels.get(key) != value:
             has = supply.labels.get(key)
             return f"its nodes have {key}={has}, not {value}" if has else f"its nodes have no label {key}"
     for taint in supply.taints:
@@ -213,8 +227,8 @@ def _tolerates(toleration: Mapping[str, str], taint: Taint) -> bool:
 def _selected(pod: Pod, supply: Supply) -> list[Machine]:
     """The machines with an offering that the pod's selector and required affinity allow."""
 
-    def allowed(machine: Machine, offering: Offering) -> bool:
-        held = {**requirements.labels(machine.type), **supply.labels, **offering.labels()}
+    def allowed(labels: Mapping[str, str], offering: Offering) -> bool:
+        held = {**labels, **offering.labels()}
         chosen = all(held.get(key) == value for key, value in pod.selector.items())
         terms = pod.affinity or ((),)
         return chosen and any(
@@ -222,7 +236,12 @@ def _selected(pod: Pod, supply: Supply) -> list[Machine]:
             for term in terms
         )
 
-    return [machine for machine in supply.machines if any(allowed(machine, each) for each in machine.offerings)]
+    return [
+        machine
+        for machine in supply.machines
+        for labels in [{**requirements.labels(machine.type), **supply.labels}]
+        if any(allowed(labels, offering) for offering in machine.offerings)
+    ]
 
 
 def _nearest(pod: Pod, supply: Supply, machines: Sequence[Machine]) -> tuple[float, str]:

@@ -1,7 +1,9 @@
 """The whole platform as one frozen value, and the one report of everything that is wrong with a stack file."""
 
 import inspect
+import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
@@ -107,6 +109,13 @@ def assembled(
 
 def parse(values: Mapping[str, Any]) -> Platform:
     """Validates the merged values of a stack file. Raises InvalidPlatform with every mistake, each with its path."""
+    return _parsed(json.dumps(values))
+
+
+@cache
+def _parsed(text: str) -> Platform:
+    """The platform of the values as JSON, once: the program asks, and then whoever judges what it made."""
+    values = json.loads(text)
     problems: list[Problem] = []
     sections: dict[str, Any] = {}
     for name, field in Platform.model_fields.items():

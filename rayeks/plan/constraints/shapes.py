@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import botocore.session
+from botocore.loaders import create_loader
 from botocore.model import ServiceModel, Shape
 
 from rayeks.plan.constraints.requests import Request
@@ -54,8 +54,10 @@ def enumeration(service: str, shape: str) -> Callable[[Any], str | None]:
 
 @cache
 def _model(service: str) -> ServiceModel:
-    loader = botocore.session.get_session().get_component("data_loader")
-    return ServiceModel(loader.load_service_model(service, "service-2"), service)
+    # By its path: asking by the service's name alone, botocore looks through all four hundred of them first.
+    loader = create_loader()
+    version = loader.determine_latest_version(service, "service-2")
+    return ServiceModel(loader.load_data(f"{service}/{version}/service-2"), service)
 
 
 def violations(request: Request, inputs: Mapping[str, Any]) -> Iterator[Broken]:
