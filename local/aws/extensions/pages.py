@@ -25,6 +25,10 @@ LISTS: Mapping[str, tuple[str, int | None]] = {
 }
 
 
+MOST = 1000
+"""Of a page whose size neither its request nor LISTS says."""
+
+
 def patch() -> None:
     """Put pages over moto's own answers."""
     for service, (names, size) in LISTS.items():
@@ -39,16 +43,26 @@ def _in_pages(method: Callable[[Any], Any], operation: OperationModel, size: int
     (token,), (following,) = _listed(config["input_token"]), _listed(config["output_token"])
     (key,), more = _listed(config["result_key"]), config.get("more_results")
 
+    begun: dict[str, dict[str, Any]] = {}
+
     @wraps(method)
     def page(self: Any) -> Any:
-        answer = method(self)
         if not self.automated_parameter_parsing:
             self.parse_parameters(self.normalized_request)
-        limit = self.params.get(config["limit_key"]) or size
-        if limit is None:
-            return answer
-        whole = _parsed(self, operation, answer)
-        items, rest = paged(whole.get(key) or [], self.params, token=token, size=config["limit_key"], most=limit)
+        asked = {name: value for name, value in self.params.items() if name not in (token, config["limit_key"])}
+        question = repr((self.current_account, self.region, sorted(asked.items())))
+        whole = begun.get(question) if self.params.get(token) else None
+        if whole is None:
+            answer = method(self)
+            limit = self.params.get(config["limit_key"]) or size
+            if limit is None:
+                return answer
+            # EC2's instance types are a second's work: the pages after the first are cut from what it was cut from.
+            begun.clear()
+            begun[question] = whole = _parsed(self, operation, answer)
+        items, rest = paged(
+            whole.get(key) or [], self.params, token=token, size=config["limit_key"], most=size or MOST
+        )
         return ActionResult(whole | {key: items, following: rest} | ({more: rest is not None} if more else {}))
 
     return page
