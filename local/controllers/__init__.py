@@ -37,7 +37,7 @@ class Cloud:
     """What a Karpenter gets its machines from.
 
     Of AWS: `settings` as its chart's flags and the `environment` of its AWS client. Or a list of `instance_types`,
-    which the core's own simulation offers.
+    which the core's own simulation offers; `settings` are then the core's flags alone.
     """
 
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -116,7 +116,7 @@ def _karpenter(program: Path, ports: Mapping[str, int], kubeconfig: Path, cloud:
         )
     offered = folder / "instance-types.json"
     write_json(offered, cloud.instance_types)
-    return programs.karpenter(program, ports, kubeconfig, offered)
+    return programs.karpenter(program, ports, kubeconfig, offered, cloud.settings)
 
 
 def _grant(names: Collection[str], kubeconfig: Path) -> None:

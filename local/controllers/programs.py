@@ -82,9 +82,12 @@ def karpenter_aws(
     return _karpenter(KARPENTER_AWS, program, ports, kubeconfig, settings, env)
 
 
-def karpenter(program: Path, ports: Mapping[str, int], kubeconfig: Path, instance_types: Path) -> Service:
+def karpenter(
+    program: Path, ports: Mapping[str, int], kubeconfig: Path, instance_types: Path, settings: Mapping[str, str]
+) -> Service:
     """Karpenter's core with a cloud made of `instance_types`: for scale and for the cost of a day."""
-    return _karpenter(KARPENTER, program, ports, kubeconfig, {"instance-types-file-path": str(instance_types)}, {})
+    flags = {"instance-types-file-path": str(instance_types), **settings}
+    return _karpenter(KARPENTER, program, ports, kubeconfig, flags, {})
 
 
 def kueue(program: Path, ports: Mapping[str, int], kubeconfig: Path, config: Path) -> Service:

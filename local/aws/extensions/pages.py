@@ -60,9 +60,7 @@ def _in_pages(method: Callable[[Any], Any], operation: OperationModel, size: int
             # EC2's instance types are a second's work: the pages after the first are cut from what it was cut from.
             begun.clear()
             begun[question] = whole = _parsed(self, operation, answer)
-        items, rest = paged(
-            whole.get(key) or [], self.params, token=token, size=config["limit_key"], most=size or MOST
-        )
+        items, rest = paged(whole.get(key) or [], self.params, token=token, size=config["limit_key"], most=size or MOST)
         return ActionResult(whole | {key: items, following: rest} | ({more: rest is not None} if more else {}))
 
     return page
