@@ -23,10 +23,10 @@ def refresh(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Ask AWS what machines cost now, on demand and on spot, and write it into infra/prices.json.
+    """Ask AWS what machines (on demand and on spot) and services cost now, and write it into infra/prices.json.
 
     Asks the Price List API and the spot history with your own credentials (AWS_PROFILE, AWS_ENDPOINT_URL). Without
-    --region, every region that the table knows. Prices of services keep the date that they have.
+    --region, every region that the table knows. What AWS does not list clearly keeps its price and its date.
 
     Examples: `rayeks prices refresh --region eu-central-1` · `rayeks prices refresh --check 90`
     """

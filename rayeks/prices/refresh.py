@@ -9,11 +9,13 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rayeks.errors import UserError
-from rayeks.prices import table
+from rayeks.prices import services, table
 from rayeks.prices.table import Table
 
 LIST_REGION = "us-east-1"
 """The Price List API answers in few regions, and for all of them."""
+
+SOURCE = "AWS Price List API, GetProducts"
 
 LINUX_ON_SHARED_MACHINES = {
     "operatingSystem": "Linux",
@@ -40,29 +42,32 @@ class Change:
 
 
 def refreshed(held: Table, regions: Iterable[str], session: Any, now: datetime) -> tuple[Table, list[Change]]:
-    """The table with the machines' prices of some regions as AWS gives them now, and what that changes.
+    """The table with the prices of machines and services in some regions as AWS gives them now, and what that changes.
 
-    `session` is a boto3 session. A table whose prices are still right keeps its older date only where AWS was not
-    asked. UserError where AWS does not answer, or has no price for a region.
+    `session` is a boto3 session. A price keeps its older date only where AWS was not asked for it, or does not list it
+    clearly. UserError where AWS does not answer, or has no price for a region.
     """
     found: Table = json.loads(json.dumps(held))
     changes: list[Change] = []
     day = now.astimezone(UTC).date().isoformat()
     for region in regions:
         try:
-            listed = on_demand(session.client("pricing", region_name=LIST_REGION), region)
+            pricing = session.client("pricing", region_name=LIST_REGION)
+            listed = on_demand(pricing, region)
             if not listed:
                 raise UserError(f"AWS lists no machine in {region}", "is that the name of a region?")
+            charged = services.usd(pricing, region)
             seen = spot(session.client("ec2", region_name=region), now)
         except (BotoCoreError, ClientError) as error:
             fix = "look at AWS_PROFILE; it needs pricing:GetProducts and ec2:DescribeSpotPriceHistory"
             raise UserError(f"AWS gives no prices of {region}: {error}", fix) from error
         changes += _changes(region, "on demand", table.by_type(_held(held, "on_demand", region, "usd")), listed)
-        found["on_demand"][region] = {
-            "source": "AWS Price List API, GetProducts",
-            "date": day,
-            "usd": table.by_family(listed),
-        }
+        found["on_demand"][region] = {"source": SOURCE, "date": day, "usd": table.by_family(listed)}
+        known = held["services"].get(region) or held["services"].get(held["same_as"].get(region), {})
+        changes += _changes(region, "", {key: known[key]["usd"] for key in charged if key in known}, charged)
+        for key, usd in charged.items():
+            entry = {"usd": usd, "unit": table.unit(held, key), "source": SOURCE, "date": day}
+            found["services"].setdefault(region, {})[key] = entry
         before = held["spot"].get(region, {}).get("zones", {})
         for zone, prices in seen.items():
             changes += _changes(region, f"spot in {zone}", table.by_type(before.get(zone, {})), prices)
@@ -122,4 +127,4 @@ def _held(held: Table, kind: str, region: str, key: str) -> dict[str, dict[str, 
 def _changes(region: str, market: str, old: Mapping[str, float], new: Mapping[str, float]) -> Iterator[Change]:
     for kind in sorted(old.keys() | new.keys()):
         if old.get(kind) != new.get(kind):
-            yield Change(region, f"{kind} {market}", old.get(kind), new.get(kind))
+            yield Change(region, f"{kind} {market}".strip(), old.get(kind), new.get(kind))

@@ -51,6 +51,14 @@ def by_type(families: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     return {f"{family}.{size}": price for family, sizes in families.items() for size, price in sizes.items()}
 
 
+def unit(table: Table, key: str) -> str:
+    """What a service is priced by, which is the same everywhere. Raises LookupError for a service of no price."""
+    for services in table["services"].values():
+        if key in services:
+            return services[key]["unit"]
+    raise LookupError(f"the price table has no service {key}")
+
+
 def size_order(instance_type: str) -> tuple[int, int, str]:
     """Sorts sizes by what they hold: `large` before `xlarge` before `12xlarge` before `metal`."""
     size = instance_type.partition(".")[2]

@@ -19,7 +19,7 @@ from botocore.stub import Stubber
 
 from infra import prices
 from rayeks.errors import UserError
-from rayeks.prices import table
+from rayeks.prices import services, table
 from rayeks.prices.refresh import Change, on_demand, refreshed, spot
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -101,7 +101,74 @@ def test_a_region_is_refreshed_from_the_local_aws_and_changed_prices_are_told(se
     assert Change("us-west-2", "m7i.large on demand", 0.2, 0.1008) in changes
     assert found["on_demand"]["us-west-2"]["usd"]["p5"]["48xlarge"] == 55.04
     assert found["on_demand"]["us-west-2"]["date"] == "2026-11-23"
-    assert found["services"] == held["services"]
+    assert found["services"] == held["services"], "the local AWS lists no services, and nothing is made up"
+
+
+def offer(usagetype: str, *tiers: tuple[str, str]) -> str:
+    """A product of a service as the Price List API gives it; `tiers` are (begin, USD)."""
+    dimensions = {
+        f"R{at}": {"beginRange": begin, "pricePerUnit": {"USD": usd}} for at, (begin, usd) in enumerate(tiers)
+    }
+    terms = {"OnDemand": {"S.J": {"priceDimensions": dimensions}}}
+    return json.dumps({"product": {"attributes": {"usagetype": usagetype}}, "terms": terms})
+
+
+ANSWERS = {
+    "NAT Gateway": [offer("USW2-NatGateway-Hours", ("0", "0.0460")), offer("USW2-NatGateway-Bytes", ("0", "0.0450"))],
+    "awskms": [
+        offer("us-west-2-KMS-Keys", ("0", "1.00")),
+        offer("us-west-2-KMS-Requests", ("0", "0.0"), ("20000", "0.000003")),
+        offer("us-west-2-KMS-Requests-Asymmetric", ("0", "0.000015")),
+    ],
+    "AmazonECR": [offer("USW2-TimedStorage-ByteHrs", ("0", "0.10")), offer("TimedStorage-ByteHrs", ("0", "0.11"))],
+    "gp3": [offer("USW2-EBS:VolumeP-Throughput.gp3", ("0", "40.96"))],
+}
+
+
+class PriceList:
+    """Answers `get_products` with a few offers, by service or by what is filtered for, as AWS would."""
+
+    def get_paginator(self, operation: str) -> "PriceList":
+        assert operation == "get_products"
+        return self
+
+    def paginate(self, ServiceCode: str, Filters: list[dict[str, str]]) -> list[dict[str, list[str]]]:  # noqa: N803
+        asked = [ServiceCode, *(item["Value"] for item in Filters)]
+        return [{"PriceList": offers} for key, offers in ANSWERS.items() if key in asked]
+
+
+def test_services_are_priced_by_their_first_charged_unit_and_what_is_not_listed_clearly_is_left_alone():
+    found = services.usd(PriceList(), "us-west-2")
+    assert found == {
+        "nat.hour": 0.046,
+        "nat.gb": 0.045,
+        "kms.key": 1.0,
+        "kms.requests": 0.03,
+        "ebs.gp3.throughput": 0.04,
+    }, "two prices for ECR are no price"
+
+
+def test_a_refreshed_service_says_whence_and_when_and_the_others_keep_their_date(
+    session: boto3.Session, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(services, "usd", lambda pricing, region: {"nat.hour": 0.046, "nat.gb": 0.045})
+    found, changes = refreshed(table.read(), ["us-west-2"], session, NOW)
+    assert Change("us-west-2", "nat.hour", 0.045, 0.046) in changes
+    assert not [change for change in changes if change.what == "nat.gb"]
+    monkeypatch.setattr(prices, "_table", lambda: found)
+    hour, key = prices.service("nat.hour", "us-west-2"), prices.service("kms.key", "us-west-2")
+    assert hour and key
+    assert (hour.usd, hour.unit, hour.source) == (0.046, "hour", "AWS Price List API, GetProducts")
+    assert hour.date == NOW.date()
+    assert key.date < hour.date
+
+
+def test_every_listing_is_of_a_service_that_the_table_prices():
+    units = {key: table.unit(table.read(), key) for key in services.LISTINGS}
+    assert units["s3.put"] == "1,000 requests"
+    assert services.LISTINGS["s3.put"].times == 1_000
+    assert units["kms.requests"] == "10,000 requests"
+    assert services.LISTINGS["kms.requests"].times == 10_000
 
 
 def test_prices_that_were_seen_take_the_place_of_assumptions(session: boto3.Session, monkeypatch: pytest.MonkeyPatch):
