@@ -4,6 +4,7 @@
     python3 requirements/venv.py lock                   resolve the layers anew
 
 Layers are nested, platform in local in all, and were resolved together, so that a package has one version in each.
+What the image of the workloads installs, image.txt, is a part of `all` with the same versions.
 """
 
 import os
@@ -115,6 +116,8 @@ def lock(uv: str) -> int:
         groups = [part for group in LAYERS[name][1] for part in ("--group", group)]
         bound = [] if name == "all" else ["--constraint", LOCKS / "all.txt"]
         run([*base, *groups, *bound, "pyproject.toml", "--output-file", LOCKS / f"{name}.txt"], f"resolving {name}")
+    image = ["--group", "ray", "--group", "torch", "--constraint", LOCKS / "all.txt"]
+    run([*base, *image, "--output-file", LOCKS / "image.txt"], "resolving the image of the workloads")
     return 0
 
 

@@ -9,7 +9,7 @@ from infra import contract
 from workloads.flags import Flags, at_least
 from workloads.storage import StorageError, open_storage
 from workloads.train.driver import fit
-from workloads.train.settings import PROFILES, Placement, Settings
+from workloads.train.settings import DDP, PROFILES, STRATEGIES, Placement, Settings
 
 HELP = """\
 Train a digit classifier on Ray, data-parallel, with a checkpoint after each epoch.
@@ -18,6 +18,8 @@ Train a digit classifier on Ray, data-parallel, with a checkpoint after each epo
   python -m workloads.train --storage /tmp/runs                   two workers on this machine
   python -m workloads.train --storage s3://bucket/runs --profile gpu --workers 4
   python -m workloads.train --storage s3://bucket/runs --resume train-20260101-120000 --epochs 16
+  python -m workloads.train --storage s3://bucket/runs --profile gpu --strategy fsdp \\
+      --base s3://bucket/runs/train-20260101-120000/epoch-00015-… --data s3://bucket/own --learning-rate 0.0003
 
 Prints one JSON object a line: an epoch's loss, held-out accuracy, seconds and world size; the last line
 gives the run's final accuracy and the URI of its checkpoint.
@@ -41,6 +43,9 @@ def parse(arguments: list[str], environment: dict[str, str]) -> argparse.Namespa
     flags.add("workers", "2", _workers, "a count, LEAST:MOST for an elastic run, 0 for this process")
     flags.add("run", None, str, "the run's name, train-<now> without one", contract.RUN_VARIABLE)
     flags.add("resume", None, str, "continue the run of this name; it must exist", contract.RESUME_VARIABLE)
+    flags.add("data", None, str, "a folder with training.npz and held_out.npz; without one, the shipped digits")
+    flags.add("base", None, str, "tune the weights of this checkpoint: the URI that another run's last line gives")
+    flags.add("strategy", DDP, str, "ddp: the model whole on each worker; fsdp: in shards over all of them")
     flags.add("epochs", "8", at_least(1), "passes over the training rows")
     flags.add("batch", "32", at_least(1), "rows of one step, over all workers together")
     flags.add("learning-rate", "0.003", float, "Adam's step size")
@@ -53,6 +58,8 @@ def parse(arguments: list[str], environment: dict[str, str]) -> argparse.Namespa
     parsed = parser.parse_args(arguments)
     if parsed.profile not in PROFILES:
         parser.error(f"there is no profile {parsed.profile!r}; choose from {', '.join(PROFILES)}")
+    if parsed.strategy not in STRATEGIES:
+        parser.error(f"there is no strategy {parsed.strategy!r}; choose from {', '.join(STRATEGIES)}")
     if not parsed.storage:
         parser.error("say where checkpoints go: --storage s3://bucket/prefix or a path that every node mounts")
     if parsed.run and parsed.resume:
@@ -76,6 +83,9 @@ def main(arguments: list[str]) -> int:
             hidden=flags.hidden,
             seed=flags.seed,
             checkpoint_every=flags.checkpoint_every,
+            data=flags.data,
+            base=flags.base,
+            strategy=flags.strategy,
         )
         placement = Placement(flags.workers, flags.max_failures, flags.keep_checkpoints, flags.worker_logs)
         fit(settings, PROFILES[flags.profile], placement)

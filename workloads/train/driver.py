@@ -30,6 +30,10 @@ def fit(settings: Settings, profile: Profile, placement: Placement, say: Say = p
     check(storage)
     for variable, value in profile.environment().items():
         os.environ.setdefault(variable, value)
+    if settings.base:
+        from workloads.train.loop import read_base
+
+        read_base(settings.base, settings.hidden)
     workers = list(placement.workers) if isinstance(placement.workers, tuple) else placement.workers
     say({"event": "starting", "run": settings.run, "workers": workers, "storage": storage.uri})
     if placement.workers == 0:

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from ray import train
-from ray.train.torch import get_device, prepare_model
+from ray.train.torch import get_device
 from torch import nn
 
 from workloads import digits
-from workloads.storage import Storage, open_storage
-from workloads.train import checkpoint, rows
+from workloads.storage import Storage, StorageError, open_storage
+from workloads.train import checkpoint, rows, sharding
 from workloads.train.driver import Say
 from workloads.train.settings import Settings
 
@@ -42,16 +42,16 @@ def train_worker(settings: Settings, say: Say) -> dict[str, Any]:
         (torch.from_numpy(part.images).to(device), torch.from_numpy(part.labels).to(device))
         for part in rows.load(settings.data)
     )
-    model = prepare_model(Classifier(settings.hidden))
-    bare = getattr(model, "module", model)
+    model = sharding.spread(Classifier(settings.hidden), settings.strategy, device)
     optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
 
     restored = _restore(run, rank, world, device, say)
     first, outcome = 0, {}
     if restored:
-        bare.load_state_dict(restored.state["model"])
-        optimiser.load_state_dict(restored.state["optimiser"])
+        sharding.restore(model, restored.state, optimiser)
         first, outcome = restored.epoch + 1, {**restored.metrics, "checkpoint": restored.name}
+    elif settings.base:
+        sharding.restore(model, read_base(settings.base, settings.hidden).state)
     if rank == 0:
         say({"event": "training", "first_epoch": first, "epochs": settings.epochs, "world_size": world})
 
@@ -59,14 +59,13 @@ def train_worker(settings: Settings, say: Say) -> dict[str, Any]:
         began = time.perf_counter()
         loss = _one_epoch(model, optimiser, training, settings, epoch, rank, world)
         row: dict[str, Any] = {"epoch": epoch, "loss": round(loss, 4), "world_size": world}
-        if rank == 0:
-            row["accuracy"] = round(_accuracy(bare, held_out), 4)
+        row["accuracy"] = round(_accuracy(model, held_out), 4)
         row["seconds"] = round(time.perf_counter() - began, 3)
         preempted = train.get_preemption_info()
         last = epoch == settings.epochs - 1
         if last or preempted or (epoch + 1) % settings.checkpoint_every == 0:
             name = checkpoint.new_name(epoch)
-            state = {"model": bare.state_dict(), "optimiser": optimiser.state_dict()}
+            state = sharding.state(model, optimiser)
             _report(row, name, state if rank == 0 else None, run if settings.in_process else None)
             outcome = {**row, "checkpoint": name}
         else:
@@ -74,6 +73,22 @@ def train_worker(settings: Settings, say: Say) -> dict[str, Any]:
         if rank == 0:
             say(row | ({"preempted_ranks": preempted.preempted_ranks} if preempted else {}))
     return outcome
+
+
+def read_base(uri: str, hidden: int) -> checkpoint.Sealed:
+    """The checkpoint that a run starts from. StorageError where it is not whole, or of another shape."""
+    run, _, name = uri.rstrip("/").rpartition("/")
+    try:
+        found = checkpoint.read(open_storage(run), name)
+    except checkpoint.BrokenCheckpointError as error:
+        raise StorageError(f"base {uri} cannot be used: {error}") from error
+    shapes, wanted = (
+        {key: tuple(value.shape) for key, value in state.items()}
+        for state in (found.state["model"], Classifier(hidden).state_dict())
+    )
+    if shapes != wanted:
+        raise StorageError(f"base {uri} is of another model: it has {shapes}, --hidden {hidden} needs {wanted}")
+    return found
 
 
 def _restore(run: Storage, rank: int, world: int, device: torch.device, say: Say) -> checkpoint.Sealed | None:

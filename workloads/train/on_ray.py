@@ -15,16 +15,29 @@ from workloads.storage import Storage, open_storage
 from workloads.train.settings import Placement, Profile, Settings
 
 if TYPE_CHECKING:  # `ray.train` chooses these classes at run time, where type checkers see two generations of them
+    from ray.train.v2.api.callback import UserCallback
     from ray.train.v2.api.config import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
     from ray.train.v2.torch.torch_trainer import TorchTrainer
 else:
-    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig, UserCallback
     from ray.train.torch import TorchTrainer
 from ray.train.torch import TorchConfig
 
 SNAPSHOT = "checkpoint_manager_snapshot.json"
 
 Say = Callable[[dict[str, Any]], None]
+
+
+class Told(UserCallback):
+    """Says at once, from Ray Train's controller, that workers were lost; what follows is its business."""
+
+    def __init__(self, rows: Queue) -> None:
+        self._rows = rows
+
+    def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
+        reasons = {rank: str(error).strip().splitlines() for rank, error in sorted(worker_exceptions.items())}
+        detail = next((lines[-1][:200] for lines in reasons.values() if lines), "")
+        self._rows.put({"event": "lost", "ranks": list(reasons), "detail": detail})
 
 
 def fit_on_ray(settings: Settings, profile: Profile, placement: Placement, say: Say) -> dict[str, Any]:
@@ -51,6 +64,7 @@ def fit_on_ray(settings: Settings, profile: Profile, placement: Placement, say: 
                 storage_filesystem=storage.filesystem,
                 failure_config=FailureConfig(max_failures=placement.max_failures),
                 checkpoint_config=CheckpointConfig(num_to_keep=placement.keep_checkpoints),
+                callbacks=[Told(rows)],
             ),
         )
         return _outcome(trainer)

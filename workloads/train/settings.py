@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+DDP, FSDP = STRATEGIES = ("ddp", "fsdp")
+"""The model whole on each worker, or in shards over all of them."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -18,6 +21,9 @@ class Settings:
     in_process: bool = False
     data: str | None = None
     """A folder with the rows to learn from; the shipped digits without one."""
+    base: str | None = None
+    """A checkpoint of another run (`<storage>/<run>/epoch-…`) to start from: its weights, to be tuned."""
+    strategy: str = DDP
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ def test_workers_are_a_count_or_a_range(text: str, workers: int | tuple[int, int
         (["--epochs", "0"], "less than 1"),
         (["--keep-checkpoints", "1"], "less than 2"),
         (["--profile", "tpu"], "no profile 'tpu'"),
+        (["--strategy", "zero"], "no strategy 'zero'"),
         (["--run", "a", "--resume", "b"], "give one of them"),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from workloads.storage import StorageError
 from workloads.train import checkpoint
 
 pytestmark = pytest.mark.ray
@@ -104,3 +105,21 @@ def test_checkpoints_go_to_s3_and_are_found_there_again(train: Train, s3: str) -
     first = train(storage="s3://runs/team", epochs=1)
     assert first[-1]["checkpoint"].startswith("s3://runs/team/one/epoch-00000-")
     assert [row["epoch"] for row in epochs(train(storage="s3://runs/team", epochs=2))] == [1]
+
+
+def test_a_run_is_tuned_from_the_weights_of_another_and_begins_where_that_one_ended(train: Train) -> None:
+    trained = train(epochs=6)[-1]
+    tuned = train(run="tuned", epochs=1, base=trained["checkpoint"], learning_rate=1e-5)
+    anew = train(run="anew", epochs=1, learning_rate=1e-5)
+    assert events(tuned, "training")[0]["first_epoch"] == 0
+    assert tuned[-1]["accuracy"] == pytest.approx(trained["accuracy"], abs=0.02)
+    assert anew[-1]["accuracy"] < 0.5
+
+
+def test_a_base_that_is_broken_or_of_another_shape_is_named(train: Train) -> None:
+    trained = train(epochs=1)[-1]["checkpoint"]
+    with pytest.raises(StorageError, match=r"base .*epoch-00000-.* is of another model: .*--hidden 8 needs"):
+        train(run="tuned", base=trained, hidden=8)
+    (Path(trained) / checkpoint.STATE).write_bytes(b"")
+    with pytest.raises(StorageError, match=r"base .* cannot be used: state.pt does not match its seal"):
+        train(run="tuned", base=trained)
