@@ -115,9 +115,9 @@ def state(aws: Aws, stack: str, *, write: bool) -> Document:
 
 def roles(aws: Aws, name: str) -> Document:
     """Makes and changes the stack's own roles, all of them within the boundary, and hands them to AWS services only."""
-    own, fence = [aws.role(f"{name}-*")], aws.arn("iam", f"policy/{boundary_name(name)}", region=False)
+    own, fence = [aws.role(f"{name}-*")], aws.policy(boundary_name(name))
     profiles = [aws.arn("iam", f"instance-profile/{name}*", region=False)]
-    policies = [aws.arn("iam", f"policy/{name}-*", region=False)]
+    policies = [aws.policy(f"{name}-*")]
     return document(
         allow("BoundedRoles", BOUNDED, own, {"StringEquals": {"iam:PermissionsBoundary": fence}}),
         allow(
@@ -170,7 +170,7 @@ def guard(aws: Aws) -> Document:
             ["iam:*"],
             [
                 aws.role("pulumi-*"),
-                aws.arn("iam", "policy/pulumi-*", region=False),
+                aws.policy("pulumi-*"),
                 aws.arn("iam", f"oidc-provider/{GITHUB}", region=False),
             ],
             but=["iam:Get*", "iam:List*"],

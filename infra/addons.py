@@ -25,9 +25,9 @@ class Addons(pulumi.ComponentResource):
         self._name, self._cluster, self._nodes, self._aws = name, cluster, node_groups, aws
         self._driver("aws-ebs-csi-driver", "ebs-csi-controller-sa", managed="service-role/AmazonEBSCSIDriverPolicy")
         if storage.files:
-            self._driver("aws-efs-csi-driver", "efs-csi-controller-sa", policy=mount_efs())
+            self._driver("aws-efs-csi-driver", "efs-csi-controller-sa", policy=mount_efs(aws))
         if storage.scratch:
-            self._driver("aws-fsx-csi-driver", "fsx-csi-controller-sa", policy=mount_lustre(aws))
+            self._driver("aws-fsx-csi-driver", "fsx-csi-controller-sa", policy=mount_lustre())
         names = [bucket_name(name, purpose, aws) for purpose in storage.buckets]
         self._driver("aws-mountpoint-s3-csi-driver", "s3-csi-driver-sa", policy=mount_buckets(aws, name, names))
         for addon in ("snapshot-controller", "metrics-server"):
@@ -54,9 +54,8 @@ class Addons(pulumi.ComponentResource):
         )
 
 
-def mount_efs() -> Document:
+def mount_efs(aws: Aws) -> Document:
     """Static volumes on access points of the stack's own: the driver looks them up and makes none."""
-    # These describe calls have no condition that would hold before the file system is known.
     return document(
         allow(
             "Describe",
@@ -65,15 +64,16 @@ def mount_efs() -> Document:
                 "elasticfilesystem:DescribeFileSystems",
                 "elasticfilesystem:DescribeMountTargets",
             ],
-            ["*"],
+            [aws.arn("elasticfilesystem", f"{kind}/*") for kind in ("file-system", "access-point")],
         ),
         allow("Zones", ["ec2:DescribeAvailabilityZones"], ["*"]),
     )
 
 
-def mount_lustre(aws: Aws) -> Document:
+def mount_lustre() -> Document:
     """Static volumes on the stack's own file system: AWS's managed policy could delete it."""
-    return document(allow("Describe", ["fsx:DescribeFileSystems"], [aws.arn("fsx", "file-system/*")]))
+    # FSx knows no resource for this action: on an ARN it would be denied.
+    return document(allow("Describe", ["fsx:DescribeFileSystems"], ["*"]))
 
 
 def mount_buckets(aws: Aws, cluster: str, buckets: list[str]) -> Document:

@@ -10,7 +10,7 @@ from infra.iam import Aws
 
 def bound(policy: str, *, aws: Aws) -> None:
     """Give every role that is registered from here on this policy of the account as its boundary."""
-    arn = aws.arn("iam", f"policy/{policy}", region=False)
+    arn = aws.policy(policy)
 
     def transform(args: ResourceTransformArgs) -> ResourceTransformResult | None:
         if args.type_ != "aws:iam/role:Role" or not isinstance(args.props, Mapping):

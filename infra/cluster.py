@@ -182,9 +182,12 @@ def _beyond_the_component(
 
 
 def control_plane(settings: Settings, nodes: int) -> dict[str, Any]:
-    """The control plane's zonal shift, scheduler scoring and capacity tier, as `aws.eks.Cluster` spells them."""
+    """Access to the control plane, its zonal shift, scheduler scoring and tier, as `aws.eks.Cluster` spells them."""
     tier = sizing.control_plane_tier(nodes) if settings.tier == "auto" else settings.tier
     return {
+        # Whoever happens to make the cluster gets no entry by that: it would stand in no stack file, and EKS refuses a
+        # second one for the same principal, such as the deploy role's.
+        "accessConfig": {"authenticationMode": "API", "bootstrapClusterCreatorAdminPermissions": False},
         "zonalShiftConfig": {"enabled": settings.zonal_shift},
         "controlPlaneScalingConfig": {"tier": tier},
         "kubeSchedulerConfig": {

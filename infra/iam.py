@@ -28,6 +28,10 @@ class Aws:
         """The ARN of a role of this account."""
         return self.arn("iam", f"role/{name}", region=False)
 
+    def policy(self, name: str) -> str:
+        """The ARN of a policy of this account, by its name and path."""
+        return self.arn("iam", f"policy/{name}", region=False)
+
     def bucket(self, name: str) -> str:
         """The ARN of a bucket."""
         return self.arn("s3", name, region=False, account=False)

@@ -3,7 +3,9 @@
 from ipaddress import IPv4Network
 from typing import Literal
 
-from infra.config.base import Arn, LogRetention, Name, Slice
+from pydantic import Field
+
+from infra.config.base import LogRetention, Name, Principal, Slice
 
 LogType = Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]
 
@@ -11,7 +13,7 @@ LogType = Literal["api", "audit", "authenticator", "controllerManager", "schedul
 class Access(Slice):
     """One EKS access entry: who may reach the API server, and as what."""
 
-    principal: Arn
+    principal: Principal
     role: Literal["admin", "view"] | None = None
     """An EKS access policy over the whole cluster; leave it out to rely on `groups` alone."""
     groups: tuple[str, ...] = ()
@@ -23,7 +25,7 @@ class Cluster(Slice):
 
     version: str = "1.35"
     service_cidr: IPv4Network = IPv4Network("172.20.0.0/16")
-    public_access_cidrs: tuple[IPv4Network, ...] = ()
+    public_access_cidrs: tuple[IPv4Network, ...] = Field((), max_length=40)
     """Who may reach the public endpoint. Empty: the endpoint is private only."""
     log_types: tuple[LogType, ...] = ("api", "audit", "authenticator")
     log_retention_days: LogRetention = 30

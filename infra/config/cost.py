@@ -9,7 +9,8 @@ from infra.config.storage import Bucket
 from infra.config.tenants import TeamName
 
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=320)]
-Usd = Annotated[float, Field(gt=0, description="US dollars")]
+Usd = Annotated[float, Field(ge=0.01, le=1e9, description="US dollars")]
+TagKey = Annotated[str, Field(min_length=1, max_length=128)]
 
 
 class Budget(Slice):
@@ -28,7 +29,7 @@ class Cost(Slice):
     budgets: dict[Name, Budget] = {}
     anomaly_usd: Usd | None = None
     """Report unusual spending of at least so much; leave it out for no anomaly monitor."""
-    activate_tags: tuple[str, ...] = ()
+    activate_tags: tuple[TagKey, ...] = ()
     """Cost-allocation tags to activate; only the payer account may, a day after a tag's first use."""
     export: Bucket | None = None
     """The bill as data (CUR 2.0 with split cost allocation), in a bucket of its own; only the payer account may."""

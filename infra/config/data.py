@@ -4,10 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from infra.config.base import Arn, Name, Slice
+from infra.config.base import KeyArn, Name, SecretArn, Slice
 
 SecurityGroupId = Annotated[str, Field(pattern=r"^sg-[0-9a-f]{8,17}$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
+Exact = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.@+:/-]{1,127}$")]
+"""A name that ends up in an ARN: in IAM, `*`, `?` and `$` would stand for more than it says."""
 
 
 class S3Source(Slice):
@@ -15,9 +17,9 @@ class S3Source(Slice):
 
     kind: Literal["s3"]
     bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
-    prefixes: tuple[str, ...] = Field(min_length=1)
+    prefixes: tuple[Annotated[str, Field(pattern=r"^[^/*?$][^*?$]*$|^$", max_length=512)], ...] = Field(min_length=1)
     """`["raw/", "curated/"]`; the whole bucket is `[""]`."""
-    key_arn: Arn | None = None
+    key_arn: KeyArn | None = None
     """The KMS key of the bucket, where it has one of its own."""
 
 
@@ -34,8 +36,8 @@ class RedshiftSource(Slice):
 
     kind: Literal["redshift"]
     cluster: Name
-    database: str = Field(min_length=1)
-    user: str = Field(min_length=1)
+    database: Exact
+    user: Exact
 
 
 class RdsSource(Slice):
@@ -44,10 +46,10 @@ class RdsSource(Slice):
     kind: Literal["rds"]
     resource_id: Annotated[str, Field(pattern=r"^(db|cluster)-[A-Z0-9]{10,60}$")]
     """The DbiResourceId or DbClusterResourceId, which IAM authentication names the database by."""
-    user: str = Field(min_length=1)
+    user: Exact
     port: Port = 5432
     security_group: SecurityGroupId
-    secret_arn: Arn | None = None
+    secret_arn: SecretArn | None = None
 
 
 DataSource = Annotated[S3Source | GlueSource | RedshiftSource | RdsSource, Field(discriminator="kind")]

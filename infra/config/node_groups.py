@@ -5,18 +5,20 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from infra.config.accelerators import MigProfile, Sharing
-from infra.config.base import Count, Gib, InstanceType, Name, Slice, Zone
+from infra.config.base import Count, DiskGib, InstanceType, Name, Slice, Zone
 
 ReservationId = Annotated[str, Field(pattern=r"^cr-[0-9a-f]{8,17}$")]
-ReservationRef = Annotated[str, Field(pattern=r"^(cr-[0-9a-f]{8,17}|[a-z]([a-z0-9-]{0,38}[a-z0-9])?)$")]
+ReservationRef = Annotated[str, Field(pattern=r"^(cr-[0-9a-f]{8,17}|[a-z][a-z0-9]*(-[a-z0-9]+)*)$", max_length=40)]
 """A reservation of this stack file by its name, or one that is there already by its id."""
 
 
 class Taint(Slice):
     """A taint of a managed node group, in Kubernetes' spelling."""
 
-    key: str = Field(min_length=1)
-    value: str = "true"
+    key: Annotated[
+        str, Field(pattern=r"^([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$", max_length=63)
+    ]
+    value: Annotated[str, Field(pattern=r"^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$")] = "true"
     effect: Literal["NoSchedule", "NoExecute", "PreferNoSchedule"] = "NoSchedule"
 
 
@@ -35,7 +37,7 @@ class NodeGroup(Slice):
     min: Count
     max: Count = Field(ge=1)
     desired: Count
-    disk_gib: Gib = 100
+    disk_gib: DiskGib = 100
     accelerator: Literal["none", "nvidia"] = "none"
     taints: tuple[Taint, ...] = ()
     zones: tuple[Zone, ...] = ()

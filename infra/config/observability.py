@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from infra.config.base import Arn, Gib, Name, Slice
+from infra.config.base import Gib, Name, Slice, TopicArn
 from infra.config.cost import Usd
 
 WorkspaceId = Annotated[str, Field(pattern=r"^ws-[0-9a-f-]{36}$")]
@@ -30,7 +30,7 @@ class Grafana(Slice):
 class Alerts(Slice):
     """Who is told, and of what beyond the alerts that every stack has."""
 
-    topic: Arn | None = None
+    topic: TopicArn | None = None
     """An SNS topic for every alert; without one they are seen in Alertmanager and Grafana alone."""
     hourly_usd: Usd | None = None
     """Alert when all nodes together cost more an hour."""

@@ -21,11 +21,14 @@ from infra.config.policies import Policies
 from infra.config.pools import Pool
 from infra.config.queueing import Queueing
 from infra.config.rules import RULES, Problem
+from infra.config.rules.lists import repeated
 from infra.config.samples import Samples
 from infra.config.storage import Storage
 from infra.config.tenants import Ray, TeamName, Tenant
 from infra.iam import Aws
 
+DEEPEST = 4
+"""How deep the parts of a section lie in each other."""
 UNION_TAGS = ("own", "existing", "s3", "glue", "redshift", "rds")
 """What pydantic puts into the path of an error inside a union; the stack file has no such key."""
 
@@ -135,6 +138,8 @@ def _parsed(text: str) -> Platform:
         for name in values
         if name not in Platform.model_fields
     ]
+    for name, section in sections.items():
+        problems += repeated(name, section)
     for check in RULES:
         wanted = inspect.signature(check).parameters
         if all(name in sections for name in wanted):
@@ -169,10 +174,21 @@ def _validated(path: str, annotation: Any, value: Any, problems: list[Problem]) 
         return adapter.validate_python(value)
     except ValidationError as error:
         problems += [_problem(path, detail) for detail in error.errors()]
+        return _rest(adapter, value, error)
+
+
+def _rest(adapter: TypeAdapter, value: Any, error: ValidationError) -> Any:
+    """What stands of a value without its wrong parts, and without what then lacks something; None if nothing does."""
+    places: list[tuple[int | str, ...]] = []
+    for _ in range(DEEPEST):
+        places += [detail["loc"][:-1] if detail["type"] == "missing" else detail["loc"] for detail in error.errors()]
         try:
-            return adapter.validate_python(_without(value, [detail["loc"] for detail in error.errors()]))
-        except (ValidationError, LookupError, TypeError):
-            return None
+            return adapter.validate_python(_without(value, places))
+        except ValidationError as again:
+            error = again
+        except (LookupError, TypeError):
+            break
+    return None
 
 
 def _problem(path: str, detail: Any) -> Problem:

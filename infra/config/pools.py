@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from infra.config.base import Count, Duration, Gib, InstanceType, Name, Slice, Zone
+from infra.config.base import Count, DiskGib, Duration, Gib, InstanceType, Name, Slice, Zone
 from infra.config.node_groups import ReservationRef
 
 CapacityType = Literal["reserved", "spot", "on-demand"]
@@ -32,7 +32,7 @@ class _Pool(Slice):
     limits: Limits
     weight: Annotated[int, Field(ge=1, le=100)] = 10
     """Higher is tried first where a pod fits several pools."""
-    root_gib: Gib = 200
+    root_gib: DiskGib = 200
     """The root volume: Ray and CUDA images need at least 100 GiB, Karpenter's default is 20."""
     expire_after: Duration = "720h"
     headroom: Annotated[int, Field(ge=0, le=100)] = 0
@@ -82,7 +82,7 @@ class HeadPool(_Flexible):
     kind: Literal["ray-head"]
     categories: tuple[Literal["c", "m", "r", "i"], ...] = ("m", "r")
     min_vcpus: int = 2
-    root_gib: Gib = 100
+    root_gib: DiskGib = 100
 
 
 class CpuPool(_Flexible):
@@ -125,7 +125,7 @@ class GpuTrainPool(_Pool):
     capacity: tuple[CapacityType, ...] = ("on-demand",)
     placement_group: Name | None = None
     reservations: tuple[ReservationRef, ...] = ()
-    root_gib: Gib = 500
+    root_gib: DiskGib = 500
     expire_after: Duration = "Never"
 
 

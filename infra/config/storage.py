@@ -37,7 +37,7 @@ class ScratchLink(Slice):
 
     bucket: Name
     path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]*$")] = "/"
-    prefix: str = ""
+    prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9!_.*'()-][A-Za-z0-9!_.*'()/-]*)?$", max_length=512)] = ""
 
 
 class Scratch(Slice):

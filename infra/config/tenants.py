@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from infra.config.base import Arn, Name, Quantity, Slice
+from infra.config.base import Name, Principal, Quantity, Slice
 
 TeamName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$")]
 
@@ -26,9 +26,9 @@ class Quota(Slice):
 class People(Slice):
     """IAM principals of a team, by what they may do in its namespace. EKS allows a principal one entry."""
 
-    viewers: tuple[Arn, ...] = ()
-    developers: tuple[Arn, ...] = ()
-    admins: tuple[Arn, ...] = ()
+    viewers: tuple[Principal, ...] = ()
+    developers: tuple[Principal, ...] = ()
+    admins: tuple[Principal, ...] = ()
 
     def by_role(self) -> dict[str, tuple[str, ...]]:
         """Role → principals."""

@@ -1,9 +1,12 @@
-"""What a rehearsed stack must find in the local account, as it would in its own: the people that its file names."""
+"""What a rehearsed stack must find in the local account, as it would in its own: who and what its file names in IAM."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import boto3
 
+from infra.account_iam import boundary
 from infra.config import Platform
 from rayeks.engine.servers import Servers
 
@@ -12,7 +15,7 @@ NOBODY = '{"Version": "2012-10-17", "Statement": []}'
 
 
 def populate(servers: Servers, platform: Platform) -> None:
-    """Make the IAM roles and users of the stack's access entries, where they are not there yet."""
+    """Make the roles and users of the stack's access entries and the boundary of its roles, where they are missing."""
     session = boto3.Session("test", "test", region_name=servers.aws.region)
     iam = session.client("iam", endpoint_url=servers.aws.endpoint)
     for arn in principals(platform):
@@ -28,6 +31,15 @@ def populate(servers: Servers, platform: Platform) -> None:
                 iam.create_user(UserName=name, Path=where)
             except iam.exceptions.EntityAlreadyExistsException:
                 continue
+
+
+    if platform.permissions_boundary:
+        *path, name = platform.permissions_boundary.split("/")
+        document = json.dumps(boundary(replace(platform.aws, account=servers.aws.account), platform.name))
+        try:
+            iam.create_policy(PolicyName=name, Path="/".join(["", *path, ""]), PolicyDocument=document)
+        except iam.exceptions.EntityAlreadyExistsException:
+            return
 
 
 def principals(platform: Platform) -> Iterator[str]:

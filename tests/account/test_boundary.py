@@ -2,10 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+import yaml
+
 from infra.account import deploy
 from infra.account_iam import boundary_name
+from infra.account_iam import role as pipeline_role
 from infra.iam import Aws
 from local.aws.policy import decide
+from local.home import root
 from rayeks.plan import plan
 
 NAME = "ray-dev"
@@ -14,9 +19,11 @@ AWS = Aws("123456789012", "us-west-2")
 
 def test_a_boundary_is_on_every_role_and_changes_nothing_else(checkout: Path) -> None:
     file = checkout / "stacks" / "Pulumi.dev.yaml"
-    plain = plan("dev", root=checkout)
-    file.write_text(file.read_text().replace("\n    environment: dev\n", _ADDED, 1))
     bounded = plan("dev", root=checkout)
+    written = file.read_text()
+    file.write_text("\n".join(line for line in written.splitlines() if "permissions_boundary:" not in line))
+    assert file.read_text() != written
+    plain = plan("dev", root=checkout)
     arn = f"arn:aws:iam::{AWS.account}:policy/{boundary_name(NAME)}"
     roles = list(bounded.of_type("aws:iam/role:Role"))
     assert len(roles) > 5, "those of pulumi_eks and of Karpenter are among them"
@@ -33,4 +40,15 @@ def test_a_boundary_is_on_every_role_and_changes_nothing_else(checkout: Path) ->
         assert decide(policies, "iam:CreateRole", target, {}).result != "allowed", role.name
 
 
-_ADDED = f"\n    environment: dev\n    permissions_boundary: {boundary_name(NAME)}\n"
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_what_a_stack_file_takes_from_the_account_is_what_the_account_makes(stack: str) -> None:
+    settings = yaml.safe_load((root() / f"stacks/Pulumi.{stack}.yaml").read_text())["config"]
+    account = yaml.safe_load((root() / f"account/Pulumi.{stack}.yaml").read_text())["config"]
+    platform = settings["ray-on-eks:platform"]
+    assert account["ray-on-eks-account:account"]["stacks"][stack] == platform["name"]
+    assert account["aws:allowedAccountIds"] == settings["aws:allowedAccountIds"]
+    assert platform["permissions_boundary"] == boundary_name(platform["name"])
+    let_in = {entry["principal"]: entry["role"] for entry in platform["cluster"]["access"].values()}
+    aws = Aws(settings["aws:allowedAccountIds"][0], settings["aws:region"])
+    for purpose, role in {"deploy": "admin", "preview": "view"}.items():
+        assert let_in[aws.role(pipeline_role(platform["name"], purpose))] == role

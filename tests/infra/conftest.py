@@ -12,7 +12,10 @@ VALUES: dict[str, Any] = {
     "region": "us-west-2",
     "account": "111111111111",
     "network": {"cidr": "10.0.0.0/16", "zones": ["us-west-2a", "us-west-2b", "us-west-2c"]},
-    "cluster": {"public_access_cidrs": ["203.0.113.0/24"]},
+    "cluster": {
+        "public_access_cidrs": ["203.0.113.0/24"],
+        "access": {"platform": {"principal": "arn:aws:iam::111111111111:role/admin", "role": "admin"}},
+    },
     "node_groups": {"system": {"instance_types": ["m7i.large"], "min": 2, "desired": 2, "max": 3}},
     "placement_groups": {"train": {}},
     "pools": {

@@ -79,6 +79,43 @@ def test_a_reservation_must_be_of_the_type_the_zone_and_the_placement_group_of_w
         assert reason in told
 
 
+def test_more_nodes_than_a_spread_group_can_run_are_refused_in_groups_and_pools(values):
+    values["placement_groups"] = {"train": {"strategy": "spread"}}
+    values["pools"]["ray-gpu-train"]["limits"]["cpu"] = 8 * 192
+    values["node_groups"]["many"] = {
+        "instance_types": ["m7i.large"],
+        "min": 0,
+        "desired": 0,
+        "max": 15,
+        "zones": ["us-west-2a", "us-west-2b"],
+        "placement_group": "train",
+    }
+    with pytest.raises(InvalidPlatform) as caught:
+        parse(values)
+    told = {problem.path: str(problem) for problem in caught.value.problems}
+    assert "8 nodes, and a spread group runs 7 a zone (at most 7)" in told["pools.ray-gpu-train.limits"]
+    assert "(at most 14)" in told["node_groups.many.max"]
+
+
+def test_a_reservation_is_made_in_a_cluster_group_or_in_none(values):
+    values["placement_groups"]["train"] = {"strategy": "partition", "partitions": 3}
+    reserved = {"instance_type": "p5.48xlarge", "zone": "us-west-2b", "count": 1, "placement_group": "train"}
+    values["reservations"] = {"mine": reserved}
+    with pytest.raises(InvalidPlatform) as caught:
+        parse(values)
+    told = {problem.path: str(problem) for problem in caught.value.problems}
+    assert "EC2 reserves in cluster groups alone" in told["reservations.mine.placement_group"]
+
+
+def test_a_type_that_joins_no_group_of_the_strategy_is_refused(values):
+    group = {"instance_types": ["t3.large"], "min": 0, "desired": 0, "max": 1, "placement_group": "train"}
+    values["node_groups"]["burst"] = group | {"zones": ["us-west-2b"]}
+    with pytest.raises(InvalidPlatform) as caught:
+        parse(values)
+    told = {problem.path: str(problem) for problem in caught.value.problems}
+    assert "t3.large joins no cluster group" in told["node_groups.burst.placement_group"]
+
+
 def test_the_ami_follows_the_processor_and_the_accelerator(values):
     values["node_groups"] |= {
         "gpu": P5,

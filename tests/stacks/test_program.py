@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from rayeks.plan import Plan, Resource, plan
+from rayeks.plan.critical_path import critical_path
+from rayeks.plan.platform import platform
 
 ROOT = Path(__file__).parents[2]
 STACKS = ("local", "dev", "staging", "prod")
@@ -168,6 +170,23 @@ def test_the_control_plane_waits_for_no_nat_gateway(made):
     assert not {r.urn for r in of(made, "natGateway:NatGateway")} & waits_for(made, cluster), (
         "a control plane takes ten minutes and needs subnets only"
     )
+
+
+def test_the_first_ray_pod_waits_little_longer_than_for_what_nobody_can_avoid(made):
+    ratio = critical_path(made).ratio
+    assert ratio is not None and 1 <= ratio <= 1.1
+
+
+def test_the_cluster_lets_in_those_whom_the_stack_file_names_and_its_nodes(made):
+    (cluster,) = of(made, "eks/cluster:Cluster")
+    assert cluster.inputs["accessConfig"] == {
+        "authenticationMode": "API",
+        "bootstrapClusterCreatorAdminPermissions": False,
+    }
+    named = {entry.principal for entry in platform(made).cluster.access.values()}
+    entries = {r.inputs["principalArn"]: r.inputs["type"] for r in of(made, "accessEntry:AccessEntry")}
+    assert {arn for arn, kind in entries.items() if kind == "STANDARD"} == named
+    assert [kind for kind in entries.values() if kind != "STANDARD"] == ["EC2_LINUX"]
 
 
 def test_every_sample_of_the_outputs_has_its_manifest_and_its_command(made):

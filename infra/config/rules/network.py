@@ -42,6 +42,21 @@ def a_network_without_nat_has_endpoints(network: AnyNetwork) -> Iterator[Problem
 
 
 @rule
+def each_way_out_is_there_once(network: AnyNetwork) -> Iterator[Problem]:
+    """A second endpoint of a service, or a second rule for a range, is refused as a duplicate."""
+    for index, cidr in enumerate(network.load_balancer_cidrs):
+        if cidr == network.cidr:
+            yield Problem(
+                f"network.load_balancer_cidrs[{index}]", f"{cidr} is the VPC's, which is let in", "leave it out"
+            )
+    if isinstance(network, Network) and network.interface_endpoints != "private":
+        for index, service in enumerate(network.interface_endpoints):
+            if service in network.gateway_endpoints:
+                path = f"network.interface_endpoints[{index}]"
+                yield Problem(path, f"{service} has a gateway endpoint, which is free", "leave it out")
+
+
+@rule
 def every_zone_has_room_for_its_nodes(
     network: AnyNetwork, node_groups: dict[str, NodeGroup], pools: dict[str, Pool]
 ) -> Iterator[Problem]:
@@ -67,9 +82,7 @@ def zones_are_of_the_region(region: str, network: AnyNetwork) -> Iterator[Proble
     known = instances.zones(region)
     for index, zone in enumerate(network.zones):
         path = f"network.zones[{index}]" if isinstance(network, Network) else f"network.private_subnets.{zone}"
-        if network.zones.index(zone) != index:
-            yield Problem(path, f"{zone} is listed twice", "name each zone once")
-        elif not zone.startswith(region):
+        if not zone.startswith(region):
             yield Problem(path, f"{zone} is not a zone of {region}", "aws:region says which region it is")
         elif known is not None and zone not in known:
             yield Problem(path, f"{region} has no zone {zone}", f"it has {', '.join(known)}")

@@ -11,6 +11,9 @@ from infra.config.rules.machines import type_problems, unknown_zone, zone_proble
 CAPACITY_BLOCK_FAMILIES = ("p", "trn")
 """EC2 sells Capacity Blocks of these families only."""
 
+SPREAD_NODES = 7
+"""Running instances of a spread group in one zone. Source: EC2 user guide, "Placement strategies"."""
+
 
 @rule
 def controllers_have_a_group(node_groups: dict[str, NodeGroup]) -> Iterator[Problem]:
@@ -52,9 +55,14 @@ def node_groups_stand_where_they_say(
         yield from placement_known(path, group.placement_group, placement_groups)
         placement = placement_groups.get(group.placement_group or "")
         zones = group.zones or network.zones
-        if placement and placement.strategy == "cluster" and len(zones) > 1:
-            fix = "name one zone in zones"
-            yield Problem(f"{path}.zones", "a cluster placement group lives in one zone and cannot span them", fix)
+        if placement:
+            if placement.strategy == "cluster" and len(zones) > 1:
+                fix = "name one zone in zones"
+                yield Problem(f"{path}.zones", "a cluster placement group lives in one zone and cannot span them", fix)
+            for kind in group.instance_types:
+                yield from joins(path, kind, placement)
+            if placement.strategy == "spread" and group.max > SPREAD_NODES * len(zones):
+                yield spread_thin(f"{path}.max", group.max, len(zones))
         if group.reservation:
             yield from reservation_fits(
                 f"{path}.reservation",
@@ -79,6 +87,14 @@ def reservations_can_be_made(
             yield unknown_zone(f"{path}.zone", reservation.zone, network)
         yield from type_problems(f"{path}.instance_type", reservation.instance_type, region, [reservation.zone])
         yield from placement_known(path, reservation.placement_group, placement_groups)
+        placement = placement_groups.get(reservation.placement_group or "")
+        if placement and placement.strategy != "cluster":
+            message = (
+                f"EC2 reserves in cluster groups alone, and {reservation.placement_group} is a {placement.strategy}"
+            )
+            yield Problem(f"{path}.placement_group", message, "leave it out, or make the group a cluster")
+        elif placement:
+            yield from joins(path, reservation.instance_type, placement)
 
 
 @rule
@@ -96,6 +112,19 @@ def placement_known(path: str, group: str | None, groups: Mapping[str, Placement
     if group and group not in groups:
         known = ", ".join(groups) or "none"
         yield Problem(f"{path}.placement_group", f"no placement group {group}", f"placement_groups has {known}")
+
+
+def joins(path: str, kind: str, placement: PlacementGroup) -> Iterator[Problem]:
+    """Whether machines of a type can stand in a group of this strategy."""
+    known = instances.facts(kind)
+    if known and placement.strategy not in known.placement_strategies:
+        yield Problem(f"{path}.placement_group", f"{kind} joins no {placement.strategy} group", "leave it out")
+
+
+def spread_thin(path: str, nodes: int, zones: int) -> Problem:
+    """More nodes than a spread group can have running."""
+    most = SPREAD_NODES * zones
+    return Problem(path, f"{nodes} nodes, and a spread group runs {SPREAD_NODES} a zone", f"at most {most}")
 
 
 def reservation_fits(

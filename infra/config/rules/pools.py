@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from infra import instances
+from infra import instances, sizing
 from infra.config.network import AnyNetwork
 from infra.config.node_groups import NodeGroup, PlacementGroup, Reservation
 from infra.config.pools import GpuInferPool, GpuTrainPool, Pool, _Flexible
 from infra.config.rules.base import Problem, rule
 from infra.config.rules.machines import UNUSABLE, type_problems, unknown_zone, zone_problems
-from infra.config.rules.node_groups import placement_known, reservation_fits
+from infra.config.rules.node_groups import SPREAD_NODES, joins, placement_known, reservation_fits, spread_thin
 from infra.contract import RAY_HEAD
 
 
@@ -60,11 +60,10 @@ def training_stands_in_its_group(
         yield from placement_known(path, group, placement_groups)
         known = instances.facts(pool.instance_type)
         if group and group in placement_groups and known:
-            strategy = placement_groups[group].strategy
-            if strategy not in known.placement_strategies:
-                yield Problem(
-                    f"{path}.placement_group", f"{pool.instance_type} joins no {strategy} group", "leave it out"
-                )
+            yield from joins(path, pool.instance_type, placement_groups[group])
+            nodes = sizing.pool_nodes(pool)
+            if placement_groups[group].strategy == "spread" and nodes > SPREAD_NODES:
+                yield spread_thin(f"{path}.limits", nodes, 1)
         if group and group in owner:
             yield Problem(
                 f"{path}.placement_group",

@@ -1,6 +1,7 @@
 """Whether storage, data and money name what is there."""
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from infra import lustre
 from infra.config.cluster import Cluster
@@ -25,12 +26,32 @@ def scratch_can_be_made(network: AnyNetwork, storage: Storage) -> Iterator[Probl
     if scratch.zone not in network.zones:
         yield unknown_zone("storage.scratch.zone", scratch.zone, network)
     for index, link in enumerate(scratch.links):
+        inside = [other.path for other in scratch.links[:index] if _within(link.path, other.path)]
+        if inside:
+            message = f"{link.path} overlaps {inside[0]}, and FSx links a folder to one bucket"
+            yield Problem(f"storage.scratch.links[{index}].path", message, "a folder for each")
         if link.bucket not in storage.buckets:
             yield Problem(
                 f"storage.scratch.links[{index}].bucket",
                 f"no bucket {link.bucket}",
                 f"there are {', '.join(storage.buckets)}",
             )
+
+
+def _within(one: str, two: str) -> bool:
+    """Whether a folder is another, or lies in it, or the other way about."""
+    first, second = (PurePosixPath(path) for path in (one, two))
+    return first.is_relative_to(second) or second.is_relative_to(first)
+
+
+@rule
+def objects_are_moved_before_they_expire(storage: Storage, cost: Cost | None) -> Iterator[Problem]:
+    buckets = {f"storage.buckets.{name}": bucket for name, bucket in storage.buckets.items()}
+    buckets |= {"cost.export": cost.export} if cost and cost.export else {}
+    for path, bucket in buckets.items():
+        if bucket.tier_days is not None and bucket.expire_days is not None and bucket.tier_days >= bucket.expire_days:
+            message = f"{bucket.tier_days} is not before expire_days {bucket.expire_days}, and S3 refuses that"
+            yield Problem(f"{path}.tier_days", message, "move them earlier, or leave it out")
 
 
 @rule

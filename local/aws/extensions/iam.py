@@ -1,8 +1,10 @@
-"""IAM beyond moto: simulation of policies, refusals on delete, and managed policies that are read only once."""
+"""IAM beyond moto: simulation of policies, refusals, and managed policies that are read only once."""
 
 import copy
+import inspect
 import json
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
 from typing import Any
 
 from moto.iam.models import IAMBackend, ManagedPolicy
@@ -31,6 +33,22 @@ def patch() -> None:
 
     override(IAMBackend, "_init_aws_policies", copies)
     override(IAMBackend, "initialize_service_roles", _administrators)
+    for name in ("create_role", "put_role_permissions_boundary"):
+        override(IAMBackend, name, _within_a_boundary(getattr(IAMBackend, name)))
+
+
+def _within_a_boundary(method: Callable[..., Any]) -> Callable[..., Any]:
+    """IAM takes a policy that is there for a boundary, and no other."""
+    signature = inspect.signature(method)
+
+    @wraps(method)
+    def checked(self: IAMBackend, *given: Any, **named: Any) -> Any:
+        boundary = signature.bind(self, *given, **named).arguments.get("permissions_boundary")
+        if boundary and boundary not in self.managed_policies:
+            raise Fault("NoSuchEntity", f"Scope ARN: {boundary} does not exist or is not attachable.")
+        return method(self, *given, **named)
+
+    return checked
 
 
 def _administrators(self: IAMBackend) -> None:

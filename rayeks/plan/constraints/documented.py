@@ -14,7 +14,10 @@ from rayeks.plan.constraints.rules import (
 )
 from rayeks.plan.constraints.shapes import enumeration
 
-ARN = matching(r"arn:[\w-]+:.+", "must be an ARN")
+ARN = matching(
+    r"arn:aws(-[a-z]+)*:[\w-]+:([a-z]{2}(-[a-z]+)+-\d{1,2})?:(aws|aws-managed|\d{12})?:\S+",
+    "must be an ARN: arn:aws:service:region:account:resource",
+)
 PORT = between(-1, 65535)
 IP_PROTOCOL = matching(r"-1|tcp|udp|icmp|icmpv6|\d{1,3}", "must be -1, tcp, udp, icmp, icmpv6 or a number")
 RULE_TEXT = matching(
@@ -88,7 +91,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     FILE_SHARE: {"provisionedThroughputInMibps": between(1, 10240)},
     "aws:eks/accessEntry:AccessEntry": {
         "principalArn": ARN,
-        "kubernetesGroups": matching(r"(?!system:).+", "may not start with system:"),
+        "kubernetesGroups": matching(r"(?!system:|eks:|aws:|amazon:|iam:).+", "may not start with system: or eks:"),
     },
     # https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateAddon.html
     "aws:eks/addon:Addon": {

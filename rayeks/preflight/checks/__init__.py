@@ -3,6 +3,7 @@
 from rayeks.preflight.checks import (  # noqa: I001 - the order of the report
     place,
     rights,
+    access,
     versions,
     addons,
     machines,
@@ -16,6 +17,7 @@ from rayeks.preflight.checks import (  # noqa: I001 - the order of the report
 )
 
 __all__ = [
+    "access",
     "addons",
     "cost",
     "images",

@@ -20,8 +20,8 @@ def rights(stack: Stack, aws: Account) -> Iterator[Finding]:
     if arn.endswith(":root"):
         yield passed("root", "the root user may do anything that the organisation allows")
         return
-    principal = _principal(arn, aws)
-    if principal is None:
+    who = principal(arn, aws)
+    if who is None:
         yield warned(arn, "IAM simulates roles and users only", AS_A_ROLE)
         return
     resources = [(item.type, item.inputs) for item in stack.plan.resources if item.custom]
@@ -33,11 +33,11 @@ def rights(stack: Stack, aws: Account) -> Iterator[Finding]:
     for target, actions in sorted(needs(resources, stack.platform.aws, stack.platform.name).items()):
         asked += len(actions)
         try:
-            simulated = list(_simulated(principal, sorted(actions), target, aws))
+            simulated = list(_simulated(who, sorted(actions), target, aws))
         except Refused as refused:
             if refused.code != "NoSuchEntity":
                 raise
-            yield warned(principal, "IAM knows nobody of this name, so its rights cannot be told", AS_A_ROLE)
+            yield warned(who, "IAM knows nobody of this name, so its rights cannot be told", AS_A_ROLE)
             return
         for action, decision, missing in simulated:
             if decision != "allowed" and missing and decision != "explicitDeny":
@@ -47,16 +47,14 @@ def rights(stack: Stack, aws: Account) -> Iterator[Finding]:
                     action.split(":")[1] + (" (explicitly)" if decision == "explicitDeny" else "")
                 )
     for target, operations in denied.items():
-        yield failed(target, f"denied: {', '.join(operations)}", f"allow these to {principal}")
+        yield failed(target, f"denied: {', '.join(operations)}", f"allow these to {who}")
     for action, keys in unsure.items():
         yield warned(action, f"depends on {', '.join(sorted(keys))}", "read the policy's conditions")
     if not denied:
-        yield passed(
-            principal, f"may do all but {len(unsure)} of {asked} actions" if unsure else f"{asked} actions allowed"
-        )
+        yield passed(who, f"may do all but {len(unsure)} of {asked} actions" if unsure else f"{asked} actions allowed")
 
 
-def _principal(arn: str, aws: Account) -> str | None:
+def principal(arn: str, aws: Account) -> str | None:
     """The ARN that IAM simulates: a user's own, or that of the role behind a session. None for anybody else."""
     kind, _, rest = arn.partition(":sts::")
     if not rest:
@@ -72,14 +70,14 @@ def _principal(arn: str, aws: Account) -> str | None:
     return found["Role"]["Arn"] if found else f"{kind}:iam::{account}:role/{name}"
 
 
-def _simulated(principal: str, actions: list[str], target: str, aws: Account) -> Iterator[tuple[str, str, list[str]]]:
+def _simulated(who: str, actions: list[str], target: str, aws: Account) -> Iterator[tuple[str, str, list[str]]]:
     """Action, decision and missing context of each."""
     region = {"ContextKeyName": "aws:RequestedRegion", "ContextKeyValues": [aws.region], "ContextKeyType": "string"}
     for start in range(0, len(actions), AT_ONCE):
         answer = aws.read(
             "iam",
             "simulate_principal_policy",
-            PolicySourceArn=principal,
+            PolicySourceArn=who,
             ActionNames=actions[start : start + AT_ONCE],
             ResourceArns=[target],
             ContextEntries=[region],

@@ -53,6 +53,19 @@ def test_a_role_is_read_back_and_changed(aws) -> None:
     assert iam.list_instance_profiles_for_role(RoleName="node")["InstanceProfiles"] == []
 
 
+def test_a_boundary_must_be_a_policy_of_the_account(aws) -> None:
+    iam = aws("iam")
+    absent = "arn:aws:iam::123456789012:policy/fence"
+    with aws.refused("NoSuchEntity", 404):
+        iam.create_role(RoleName="r", AssumeRolePolicyDocument=POLICY, PermissionsBoundary=absent)
+    made = iam.create_policy(PolicyName="fence", PolicyDocument=POLICY)["Policy"]["Arn"]
+    assert made == absent
+    iam.create_role(RoleName="r", AssumeRolePolicyDocument=POLICY, PermissionsBoundary=made)
+    assert iam.get_role(RoleName="r")["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"] == made
+    with aws.refused("NoSuchEntity", 404):
+        iam.put_role_permissions_boundary(RoleName="r", PermissionsBoundary=f"{made}s")
+
+
 def test_a_policy_is_versioned_and_deleted_only_when_detached(aws) -> None:
     iam = aws("iam")
     arn = iam.create_policy(PolicyName="p", PolicyDocument=POLICY, Tags=[{"Key": "a", "Value": "1"}])["Policy"]["Arn"]

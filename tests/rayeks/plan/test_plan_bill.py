@@ -29,7 +29,12 @@ VALUES: dict[str, Any] = {
         "nat": "per_zone",
         "interface_endpoints": ["sts", "ecr.dkr"],
     },
-    "cluster": {"public_access_cidrs": ["203.0.113.0/24"], "tier": "tier-xl", "log_retention_days": 60},
+    "cluster": {
+        "public_access_cidrs": ["203.0.113.0/24"],
+        "tier": "tier-xl",
+        "log_retention_days": 60,
+        "access": {"platform": {"principal": "arn:aws:iam::111111111111:role/admin", "role": "admin"}},
+    },
     "node_groups": {
         "system": {"instance_types": ["m7i.large"], "min": 2, "desired": 2, "max": 3, "disk_gib": 100},
     },

@@ -29,7 +29,7 @@ PLATFORM: dict[str, Any] = {
     "cluster": {
         "version": "1.35",
         "public_access_cidrs": ["203.0.113.0/24"],
-        "access": {"admins": {"principal": f"arn:aws:iam::{ACCOUNT}:role/admin", "role": "admin"}},
+        "access": {"admins": {"principal": f"arn:aws:iam::{ACCOUNT}:user/dev", "role": "admin"}},
     },
     "node_groups": {
         "system": {"instance_types": ["m7i.large", "m7a.large"], "min": 2, "desired": 2, "max": 3},
@@ -198,10 +198,11 @@ class Clients:
         return self.made[key]
 
     def empty(self) -> None:
-        """Empty the account but for the role that EC2 buys spot capacity with."""
+        """Empty the account but for the role that EC2 buys spot capacity with, and the deployer."""
         request = urllib.request.Request(f"{self.address}/moto-api/reset", method="POST")
         urllib.request.urlopen(request).read()
         self.client("iam").create_service_linked_role(AWSServiceName="spot.amazonaws.com")
+        self.client("iam").create_user(UserName="dev")
 
 
 @pytest.fixture(scope="session")
@@ -227,7 +228,7 @@ def _fresh(_answers: Answers) -> None:
 
 @pytest.fixture
 def aws(clients: Clients) -> Callable[[str], Any]:
-    """`aws("ec2")`: a boto3 client of an account that was empty when the test began, but for the spot role."""
+    """`aws("ec2")`: a boto3 client of an account that held a deployer and the spot role when the test began."""
     clients.empty()
     return clients.client
 

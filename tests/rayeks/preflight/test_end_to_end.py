@@ -39,10 +39,10 @@ def deployer(endpoint: str) -> Deployer:
     urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")).read()
     root = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
     iam = root.client("iam", endpoint_url=endpoint)
-    iam.create_user(UserName="deploy")
-    key = iam.create_access_key(UserName="deploy")["AccessKey"]
+    iam.create_user(UserName="dev")
+    key = iam.create_access_key(UserName="dev")["AccessKey"]
     session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name=REGION)
-    found = Deployer(endpoint, session, "deploy")
+    found = Deployer(endpoint, session, "dev")
     found.may(Effect="Allow", Action="*", Resource="*")
     return found
 
@@ -120,5 +120,5 @@ def test_a_policy_that_names_the_stacks_resources_by_prefix_is_enough(deployer, 
     }
     looking = {"Effect": "Allow", "Action": ["iam:Get*", "iam:List*", "iam:Simulate*"], "Resource": "*"}
     policy = {"Version": "2012-10-17", "Statement": [everything_but_roles, roles, looking]}
-    deployer.client("iam").put_user_policy(UserName="deploy", PolicyName="all", PolicyDocument=json.dumps(policy))
+    deployer.client("iam").put_user_policy(UserName="dev", PolicyName="all", PolicyDocument=json.dumps(policy))
     assert {finding.status for finding in look("rights").findings} == {Status.PASS}
