@@ -181,7 +181,7 @@ def test_samples_go_to_amp_and_alerts_to_people_only_where_the_stack_says_so() -
     assert quiet["alertmanager"]["config"]["receivers"][0] == {"name": "people"}
     workspace = "ws-01234567-89ab-cdef-0123-456789abcdef"
     told = Observability.model_validate(
-        {"prometheus": {"workspace": workspace}, "alerts": {"topic": "arn:aws:sns:us-west-2:1:t"}}
+        {"prometheus": {"workspace": workspace}, "alerts": {"topic": "arn:aws:sns:us-west-2:111111111111:t"}}
     )
     loud = charts.prometheus_stack(told, region="us-west-2", dashboards=("d", "1"))
     [write] = loud["prometheus"]["prometheusSpec"]["remoteWrite"]

@@ -320,7 +320,7 @@ def plans(project: Path, values: dict[str, Any]) -> None:
     assert assess(plan("any", root=project)).findings == ()
 
 
-@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(values=changed())
 def test_what_is_accepted_plans_to_what_aws_accepts(project, values):
     plans(project, values)
