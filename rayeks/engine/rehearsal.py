@@ -32,7 +32,6 @@ def populate(servers: Servers, platform: Platform) -> None:
             except iam.exceptions.EntityAlreadyExistsException:
                 continue
 
-
     if platform.permissions_boundary:
         *path, name = platform.permissions_boundary.split("/")
         document = json.dumps(boundary(replace(platform.aws, account=servers.aws.account), platform.name))
