@@ -12,6 +12,7 @@ from pulumi_aws import cloudwatch, eks, kms, vpc
 
 from infra import iam, sizing, versions
 from infra.config.cluster import Cluster as Settings
+from infra.config.cluster import Hybrid
 from infra.iam import Aws
 from infra.keys import DataKey
 from infra.network import Network
@@ -181,10 +182,19 @@ def _beyond_the_component(
     return transform
 
 
+def remote_network(settings: Hybrid) -> dict[str, Any]:
+    """The cluster's `remoteNetworkConfig`, as `aws.eks.Cluster` spells it."""
+    found: dict[str, Any] = {"remoteNodeNetworks": {"cidrs": [str(cidr) for cidr in settings.node_cidrs]}}
+    if settings.pod_cidrs:
+        found["remotePodNetworks"] = {"cidrs": [str(cidr) for cidr in settings.pod_cidrs]}
+    return found
+
+
 def control_plane(settings: Settings, nodes: int) -> dict[str, Any]:
-    """Access to the control plane, its zonal shift, scheduler scoring and tier, as `aws.eks.Cluster` spells them."""
+    """What pulumi_eks has no argument for: access, zonal shift, scoring, tier, remote networks, as AWS spells them."""
     tier = sizing.control_plane_tier(nodes) if settings.tier == "auto" else settings.tier
-    return {
+    remote = {"remoteNetworkConfig": remote_network(settings.hybrid)} if settings.hybrid else {}
+    return remote | {
         # Whoever happens to make the cluster gets no entry by that: it would stand in no stack file, and EKS refuses a
         # second one for the same principal, such as the deploy role's.
         "accessConfig": {"authenticationMode": "API", "bootstrapClusterCreatorAdminPermissions": False},

@@ -122,8 +122,10 @@ RAY_GPU_SHARED = Pool(
     "ray-gpu-shared", "Parts of GPUs, on managed node groups: notebooks, small models", (GPU_TAINT,), gpu=True
 )
 
+RAY_HYBRID = Pool("ray-hybrid", "Machines outside AWS that joined the cluster", (Taint("ray.io/hybrid"),))
+
 POOLS: dict[str, Pool] = {
-    pool.name: pool for pool in (RAY_HEAD, RAY_CPU, RAY_DATA, RAY_GPU_INFER, RAY_GPU_TRAIN, RAY_GPU_SHARED)
+    pool.name: pool for pool in (RAY_HEAD, RAY_CPU, RAY_DATA, RAY_GPU_INFER, RAY_GPU_TRAIN, RAY_GPU_SHARED, RAY_HYBRID)
 }
 
 

@@ -41,7 +41,7 @@ class Headroom(pulumi.ComponentResource):
 
     def __init__(self, name: str, platform: Platform, *, cluster: Cluster, pools: Pools) -> None:
         super().__init__("rayeks:infra:Headroom", name)
-        namespace = platform_namespace(NAMESPACE, cluster=cluster, parent=self, after=[pools])
+        namespace = platform_namespace(NAMESPACE, kubernetes=cluster.kubernetes, parent=self, after=[pools])
         inside = ResourceOptions(parent=namespace, provider=cluster.kubernetes)
         # Nobody waits for them: their nodes may be minutes away, and there may never be one.
         unawaited = {"pulumi.com/skipAwait": "true"}

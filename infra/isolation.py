@@ -76,13 +76,10 @@ def platform_policies(namespace: str) -> dict[str, Policy]:
     return found | {"entrances": everyone | {"policyTypes": ["Ingress"], "ingress": rules}}
 
 
-def policies(*, vpc_cidr: str, data_ports: Mapping[str, int]) -> dict[str, Policy]:
-    """Name → spec of every NetworkPolicy of a tenant's namespace.
-
-    `data_ports` are the databases inside the VPC that the tenant reads, by name.
-    """
+def policies(outward: Mapping[str, Policy]) -> dict[str, Policy]:
+    """Name → spec of every NetworkPolicy of a tenant's namespace; `outward` lets its pods out of the cluster."""
     everyone: dict[str, Any] = {"podSelector": {}}
-    found = {
+    return {
         "default-deny": everyone | {"policyTypes": ["Ingress", "Egress"]},
         "same-namespace": everyone
         | {
@@ -91,26 +88,41 @@ def policies(*, vpc_cidr: str, data_ports: Mapping[str, int]) -> dict[str, Polic
             "egress": [{"to": [{"podSelector": {}}]}],
         },
         "dns": everyone | _egress([_namespaces("kube-system")], [("UDP", 53), ("TCP", 53)]),
-        "aws": everyone
-        | {
-            "policyTypes": ["Egress"],
-            "egress": [
-                # S3, STS, ECR and the API server, in the VPC by endpoint or outside it; other pods' namespaces
-                # refuse what arrives, and link-local addresses are left out.
-                {"to": [_block("0.0.0.0/0", without=["169.254.0.0/16"])], "ports": [_port("TCP", 443)]},
-                {"to": [_block(IDENTITY_AGENT)], "ports": [_port("TCP", 80)]},
-            ],
-        },
+        **outward,
         "operator": {"podSelector": {}} | _ingress(OPERATORS, [DASHBOARD, AGENT, SERVE]),
         "metrics": everyone | _ingress(MONITORS, [METRICS]),
         "traces": everyone | _egress([_namespaces(*MONITORS)], [("TCP", OTLP)]),
         "users": {"podSelector": {"matchLabels": HEAD}} | _ingress(ENTRANCES, [DASHBOARD, CLIENT]),
         "requests": everyone | _ingress(ENTRANCES, [SERVE]),
     }
+
+
+def aws(*, vpc_cidr: str, data_ports: Mapping[str, int]) -> dict[str, Policy]:
+    """The way out of a tenant's namespace on EKS; `data_ports` are the databases in the VPC that it reads, by name."""
+    everyone: dict[str, Any] = {"podSelector": {}}
+    found = {
+        "aws": everyone
+        | {
+            "policyTypes": ["Egress"],
+            # S3, STS, ECR and the API server, in the VPC by endpoint or outside it.
+            "egress": [_outside([443]), {"to": [_block(IDENTITY_AGENT)], "ports": [_port("TCP", 80)]}],
+        }
+    }
     if data_ports:
         ports = [("TCP", port) for port in sorted(set(data_ports.values()))]
         found["data"] = everyone | _egress([_block(vpc_cidr)], ports)
     return found
+
+
+def anywhere(ports: Sequence[int]) -> dict[str, Policy]:
+    """The way out on another Kubernetes: to the API server, object storage and registries, by their ports."""
+    return {"outside": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [_outside(ports)]}}
+
+
+def _outside(ports: Sequence[int]) -> Rule:
+    """Anything by these ports: other pods' namespaces refuse what arrives, and link-local addresses are left out."""
+    to = [_block("0.0.0.0/0", without=["169.254.0.0/16"])]
+    return {"to": to, "ports": [_port("TCP", port) for port in ports]}
 
 
 def _ingress(namespaces: Sequence[str], ports: Sequence[int]) -> Policy:

@@ -1,18 +1,22 @@
 """The samples of a stack as outputs, and those among them that the stack runs by itself."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pulumi
+import pulumi_kubernetes
 from pulumi import ResourceOptions
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from infra import contract, queueing, samples
 from infra.buckets import bucket_name
-from infra.cluster import Cluster
 from infra.config import Platform
+from infra.config.queueing import Queueing
+from infra.config.samples import Samples
 from infra.images import registry
 from infra.samples import Names
 from infra.tenancy import Tenants
+from workloads.manifests import Manifest
 from workloads.spec import CronJob, Job, Service
 
 Launch = dict[str, Any]
@@ -21,9 +25,11 @@ Launch = dict[str, Any]
 class Deployed(pulumi.ComponentResource):
     """The samples that the stack file says to deploy. They wait for tenants, and so are gone before pools go."""
 
-    def __init__(self, name: str, platform: Platform, *, cluster: Cluster, tenants: Tenants) -> None:
+    def __init__(
+        self, name: str, launched: Mapping[str, Launch], *, kubernetes: pulumi_kubernetes.Provider, tenants: Tenants
+    ) -> None:
         super().__init__("rayeks:infra:Deployed", name)
-        for sample, launch in launches(platform).items():
+        for sample, launch in launched.items():
             if launch["deployed"]:
                 manifest = launch["manifest"]
                 CustomResource(
@@ -32,24 +38,38 @@ class Deployed(pulumi.ComponentResource):
                     kind=manifest["kind"],
                     metadata=manifest["metadata"],
                     spec=manifest["spec"],
-                    opts=ResourceOptions(parent=self, provider=cluster.kubernetes, depends_on=[tenants]),
+                    opts=ResourceOptions(parent=self, provider=kubernetes, depends_on=[tenants]),
                 )
         self.register_outputs({})
 
 
 def launches(platform: Platform) -> dict[str, Launch]:
-    """Sample name → `manifest` (the object as applied), `launch` (the command), `deployed`; a service has a `url`."""
+    """The launches of a stack on AWS."""
+    return rendered(platform.samples, names(platform), stack=platform.environment, queues=platform.queues)
+
+
+def rendered(
+    chosen: Samples,
+    called: Names,
+    *,
+    stack: str,
+    queues: Queueing | None,
+    placed: Callable[[Manifest], Manifest] = lambda manifest: manifest,
+) -> dict[str, Launch]:
+    """Sample name → `manifest` (the object as applied), `launch` (the command), `deployed`; a service has a `url`.
+
+    `placed` has the last word on a manifest, for a cluster whose machines are not called as the contract has them.
+    """
     found: dict[str, Launch] = {}
-    specs: dict[str, Job | Service | CronJob] = dict(samples.specs(platform.samples, names(platform)))
-    if timed := samples.pipeline(platform.samples, names(platform)):
+    specs: dict[str, Job | Service | CronJob] = dict(samples.specs(chosen, called))
+    if timed := samples.pipeline(chosen, called):
         specs["pipeline"] = timed
     for name, spec in specs.items():
-        queued = platform.queues and not isinstance(spec, CronJob)
-        manifest = samples.manifest(queueing.queued(spec) if queued else spec)
+        queued = queues and not isinstance(spec, CronJob)
         found[name] = {
-            "manifest": manifest,
-            "launch": f"rayeks launch {name} --stack {platform.environment}",
-            "deployed": getattr(getattr(platform.samples, name), "deploy", False),
+            "manifest": placed(samples.manifest(queueing.queued(spec) if queued else spec)),
+            "launch": f"rayeks launch {name} --stack {stack}",
+            "deployed": getattr(getattr(chosen, name), "deploy", False),
         }
         if isinstance(spec, Service):
             found[name]["url"] = contract.service_url(spec.name, spec.owner.namespace)

@@ -42,7 +42,7 @@ class Observability(pulumi.ComponentResource):
         """`agents` is the namespace of the nodes' daemons; `after` are nodes, and the driver of Prometheus' disk."""
         super().__init__("rayeks:infra:Observability", name)
         self._name, self._platform, self._cluster, self._agents = name, platform, cluster, agents
-        self._namespace = platform_namespace(NAMESPACE, cluster=cluster, parent=self, after=after)
+        self._namespace = platform_namespace(NAMESPACE, kubernetes=cluster.kubernetes, parent=self, after=after)
         crds = self._release("prometheus-operator-crds", versions.PROMETHEUS_CRDS, charts.PROMETHEUS, {}, [])
         wait: list[pulumi.Resource] = [crds]
         workspace, topic = settings.prometheus.workspace, settings.alerts.topic

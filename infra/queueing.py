@@ -7,18 +7,20 @@ by the namespace's ResourceQuota.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import yaml
 
-from infra import contract
+from infra import contract, fleet, gpus
 from infra.allocatable import quantity
+from infra.config.cluster import Hybrid
+from infra.config.node_groups import NodeGroup
 from infra.config.pools import Pool
 from infra.config.queueing import Queueing
-from infra.config.tenants import Quota, Tenant
+from infra.config.tenants import Quota, Team
 from infra.pods import pods
 from workloads.spec import Job, Service
 
@@ -35,34 +37,70 @@ UNCOUNTED = ("vpc.amazonaws.com/", "hugepages-", "ephemeral-storage")
 
 @dataclass(frozen=True)
 class Flavour:
-    """The machines of one kind of pool, and the most of each resource that Karpenter may launch of them."""
+    """The machines of one kind of pool, and the most of each resource that there may be of them."""
 
     pool: contract.Pool
     limits: Amounts
+    """The same resources in every flavour of a stack, in the same order: Kueue wants them so."""
+    labels: Mapping[str, str] | None = None
+    """Where the machines have others than the contract's, and `taints` beside them."""
+    taints: tuple[contract.Taint, ...] | None = None
 
     def spec(self) -> Object:
         """The spec of its ResourceFlavor: Kueue lets a pod in that selects the label and tolerates the taints."""
-        taints = [taint.manifest() for taint in self.pool.taints]
-        return {"nodeLabels": self.pool.labels()} | ({"nodeTaints": taints} if taints else {})
+        labels = self.pool.labels() if self.labels is None else dict(self.labels)
+        taints = [taint.manifest() for taint in (self.pool.taints if self.taints is None else self.taints)]
+        return ({"nodeLabels": labels} if labels else {}) | ({"nodeTaints": taints} if taints else {})
 
 
-def flavours(pools: Mapping[str, Pool]) -> list[Flavour]:
-    """The flavours of a stack's pools. GPUs first: Kueue explains a waiting job by the flavours it tried last."""
-    held: dict[str, Amounts] = {}
+def flavours(
+    pools: Mapping[str, Pool], groups: Mapping[str, NodeGroup] | None = None, hybrid: Hybrid | None = None
+) -> list[Flavour]:
+    """The flavours of a stack's pools, of the managed groups that hand their GPUs out in parts, and of hybrid nodes."""
+    groups = groups or {}
+    parts = gpus.parts(groups.values())
+    found: dict[str, Flavour] = {
+        kind: Flavour(contract.POOLS[kind], empty(parts)) for kind in dict.fromkeys(p.kind for p in pools.values())
+    }
     for pool in pools.values():
-        limits = held.setdefault(pool.kind, dict.fromkeys(RESOURCES, 0))
+        limits, gpu = found[pool.kind].limits, contract.POOLS[pool.kind].gpu
         more = {"cpu": pool.limits.cpu, "memory": pool.limits.memory_gib}
-        if contract.POOLS[pool.kind].gpu:
-            more[contract.GPU_RESOURCE] = pool.limits.gpus
-        for resource, amount in more.items():
+        for resource, amount in (more | ({contract.GPU_RESOURCE: pool.limits.gpus} if gpu else {})).items():
             limits[resource] += amount
-    kinds = sorted(held, key=lambda kind: (not contract.POOLS[kind].gpu, list(contract.POOLS).index(kind)))
-    return [Flavour(contract.POOLS[kind], held[kind]) for kind in kinds]
+    if parts:
+        found[contract.RAY_GPU_SHARED.name] = Flavour(contract.RAY_GPU_SHARED, _in_parts(groups, parts))
+    if hybrid:
+        held = {"cpu": hybrid.nodes * hybrid.cpu, "memory": hybrid.nodes * hybrid.memory_gib}
+        found[contract.RAY_HYBRID.name] = Flavour(contract.RAY_HYBRID, empty(parts) | held)
+    return ordered(found.values())
 
 
-def promised(quota: Quota) -> Amounts:
-    """A tenant's quota in whole vCPUs, GiB and GPUs."""
-    return {"cpu": quota.cpu, "memory": int(quantity(quota.memory) // GIB), contract.GPU_RESOURCE: quota.gpus}
+def empty(parts: Sequence[str] = ()) -> Amounts:
+    """Nothing of every resource that queues count: `parts` are those that are parts of a GPU."""
+    return dict.fromkeys((*RESOURCES, *parts), 0)
+
+
+def ordered(found: Iterable[Flavour]) -> list[Flavour]:
+    """GPUs first: Kueue explains a waiting job by the flavours it tried last."""
+    places = list(contract.POOLS)
+    return sorted(found, key=lambda flavour: (not flavour.pool.gpu, places.index(flavour.pool.name)))
+
+
+def _in_parts(groups: Mapping[str, NodeGroup], parts: Sequence[str]) -> Amounts:
+    """What the groups that share their GPUs hold at their largest, each node as its smallest type."""
+    held = empty(parts)
+    for name, group in groups.items():
+        if gpus.shared(group):
+            machines = fleet.group_supply(name, group, zones=("any",)).machines
+            for resource, unit in (("cpu", 1000), ("memory", GIB), (gpus.resource(group), 1)):
+                held[resource] += group.max * min((machine.free[resource] for machine in machines), default=0) // unit
+    return held
+
+
+def promised(quota: Quota, parts: Sequence[str] = ()) -> Amounts:
+    """A tenant's quota in whole vCPUs, GiB and GPUs, and in `parts` of them."""
+    whole = {"cpu": quota.cpu, "memory": int(quantity(quota.memory) // GIB), contract.GPU_RESOURCE: quota.gpus}
+    return whole | dict.fromkeys(parts, quota.gpu_parts)
 
 
 def ceiling(amount: int, settings: Queueing | None) -> int:
@@ -70,24 +108,28 @@ def ceiling(amount: int, settings: Queueing | None) -> int:
     return math.floor(amount * (1 + settings.borrow)) if settings else amount
 
 
-def nominal(flavour: Flavour, team: str, tenants: Mapping[str, Tenant]) -> Amounts:
+def nominal(flavour: Flavour, team: str, tenants: Mapping[str, Team]) -> Amounts:
     """What a team is promised of a flavour: its share of the limits, at most its quota."""
-    found = {}
-    for resource in RESOURCES:
-        mine = promised(tenants[team].quota)[resource]
-        all_of_it = sum(promised(tenant.quota)[resource] for tenant in tenants.values())
+    found, parts = {}, _parts(flavour)
+    for resource in flavour.limits:
+        mine = promised(tenants[team].quota, parts)[resource]
+        all_of_it = sum(promised(tenant.quota, parts)[resource] for tenant in tenants.values())
         share = Fraction(mine, all_of_it) if all_of_it else Fraction(0)
         found[resource] = min(mine, math.floor(flavour.limits[resource] * share))
     return found
 
 
-def reachable(flavour: Flavour, team: str, tenants: Mapping[str, Tenant], settings: Queueing) -> Amounts:
+def reachable(flavour: Flavour, team: str, tenants: Mapping[str, Team], settings: Queueing) -> Amounts:
     """The most that a team may ever hold of a flavour, with what it borrows."""
-    mine = promised(tenants[team].quota)
-    return {resource: min(flavour.limits[resource], ceiling(mine[resource], settings)) for resource in RESOURCES}
+    mine = promised(tenants[team].quota, _parts(flavour))
+    return {resource: min(most, ceiling(mine[resource], settings)) for resource, most in flavour.limits.items()}
 
 
-def cluster_queue(team: str, tenants: Mapping[str, Tenant], found: list[Flavour], settings: Queueing) -> Object:
+def _parts(flavour: Flavour) -> tuple[str, ...]:
+    return tuple(resource for resource in flavour.limits if resource not in RESOURCES)
+
+
+def cluster_queue(team: str, tenants: Mapping[str, Team], found: list[Flavour], settings: Queueing) -> Object:
     """The spec of a tenant's ClusterQueue."""
     groups = []
     for flavour in found:
@@ -98,28 +140,33 @@ def cluster_queue(team: str, tenants: Mapping[str, Tenant], found: list[Flavour]
                 "nominalQuota": _quantity(resource, promise[resource]),
                 "borrowingLimit": _quantity(resource, most[resource] - promise[resource]),
             }
-            for resource in RESOURCES
+            for resource in flavour.limits
         ]
         groups.append({"name": flavour.pool.name, "resources": resources})
     spec = {
         "cohortName": settings.cohort,
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": contract.namespace(team)}},
         "queueingStrategy": "BestEffortFIFO",
-        "resourceGroups": [{"coveredResources": list(RESOURCES), "flavors": groups}],
+        "resourceGroups": _groups(found, groups),
         "preemption": preemption(settings),
     }
     return spec | ({"fairSharing": {"weight": f"{tenants[team].share:g}"}} if settings.fair_sharing else {})
 
 
-def cohort(tenants: Mapping[str, Tenant], found: list[Flavour], settings: Queueing) -> Object:
+def cohort(tenants: Mapping[str, Team], found: list[Flavour], settings: Queueing) -> Object:
     """The spec of the Cohort, which holds what no tenant was promised, to be borrowed."""
     groups = []
     for flavour in found:
         promises = [nominal(flavour, team, tenants) for team in tenants]
-        left = {name: flavour.limits[name] - sum(promise[name] for promise in promises) for name in RESOURCES}
-        resources = [{"name": name, "nominalQuota": _quantity(name, left[name])} for name in RESOURCES]
+        left = {name: most - sum(promise[name] for promise in promises) for name, most in flavour.limits.items()}
+        resources = [{"name": name, "nominalQuota": _quantity(name, amount)} for name, amount in left.items()]
         groups.append({"name": flavour.pool.name, "resources": resources})
-    return {"resourceGroups": [{"coveredResources": list(RESOURCES), "flavors": groups}]}
+    return {"resourceGroups": _groups(found, groups)}
+
+
+def _groups(found: Sequence[Flavour], groups: list[Object]) -> list[Object]:
+    """One group of all resources over all flavours."""
+    return [{"coveredResources": list(found[0].limits), "flavors": groups}] if found else []
 
 
 def preemption(settings: Queueing) -> Object:
@@ -207,7 +254,7 @@ class Shortfall:
 def shortfalls(
     manifest: Mapping[str, Any],
     team: str,
-    tenants: Mapping[str, Tenant],
+    tenants: Mapping[str, Team],
     found: list[Flavour],
     settings: Queueing,
 ) -> Iterator[Shortfall]:

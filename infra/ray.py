@@ -1,14 +1,14 @@
 """KubeRay: the operator that turns Ray objects into pods, and the CRDs of those objects."""
 
 import math
+from collections.abc import Sequence
 
 import pulumi
+import pulumi_kubernetes
 from pulumi import ResourceOptions
 from pulumi_kubernetes.helm.v3 import Release
 
 from infra import contract, versions
-from infra.capacity import NodeGroups
-from infra.cluster import Cluster
 from infra.config.tenants import Ray as Settings
 from infra.namespaces import platform_namespace
 
@@ -23,9 +23,17 @@ class KubeRay(pulumi.ComponentResource):
 
     crds: Release
 
-    def __init__(self, name: str, settings: Settings, *, cluster: Cluster, node_groups: NodeGroups) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        *,
+        kubernetes: pulumi_kubernetes.Provider,
+        nodes: Sequence[pulumi.Resource] = (),
+    ) -> None:
+        """`nodes` are what the operator's own pod runs on, where the stack makes it."""
         super().__init__("rayeks:infra:KubeRay", name)
-        namespace = platform_namespace(NAMESPACE, cluster=cluster, parent=self)
+        namespace = platform_namespace(NAMESPACE, kubernetes=kubernetes, parent=self)
         # A release of their own, because Helm never upgrades a chart's crds folder, and because they are too large
         # for client-side apply and (4 MB) for a state that is written at every step.
         self.crds = Release(
@@ -34,7 +42,7 @@ class KubeRay(pulumi.ComponentResource):
             chart=CRD_CHART,
             version=versions.KUBERAY,
             namespace=NAMESPACE,
-            opts=ResourceOptions(parent=self, provider=cluster.kubernetes, depends_on=[namespace]),
+            opts=ResourceOptions(parent=self, provider=kubernetes, depends_on=[namespace]),
         )
         Release(
             "kuberay-operator",
@@ -48,8 +56,8 @@ class KubeRay(pulumi.ComponentResource):
             values=chart_values(settings),
             opts=ResourceOptions(
                 parent=self,
-                provider=cluster.kubernetes,
-                depends_on=[namespace, self.crds, *node_groups.running],
+                provider=kubernetes,
+                depends_on=[namespace, self.crds, *nodes],
             ),
         )
         self.register_outputs({})

@@ -14,6 +14,8 @@ from infra.storage import Storage
 RAY_UID, RAY_GID = 1000, 100
 """The user `ray` of Ray's images."""
 
+UNAWAITED = {"pulumi.com/skipAwait": "true"}
+
 NOMINAL = "1Gi"
 """Kubernetes wants a size, and counts it against the team's quota; EFS and Lustre ignore it."""
 
@@ -85,7 +87,7 @@ class Volumes(pulumi.ComponentResource):
                 "name": claim,
                 "namespace": self._namespace,
                 # Bound by a driver that may come later; pods wait for it, the stack need not.
-                "annotations": {"pulumi.com/skipAwait": "true"},
+                "annotations": UNAWAITED,
             },
             spec={
                 "access_modes": ["ReadWriteMany"],

@@ -2,12 +2,13 @@
 
 import pulumi
 
-from infra.config.platform import InvalidPlatform, Platform, assembled, parse
+from infra.config.platform import InvalidPlatform, Platform, assembled, parse, parse_any
+from infra.config.portable import PortablePlatform
 
-__all__ = ["InvalidPlatform", "Platform", "assembled", "load", "parse"]
+__all__ = ["InvalidPlatform", "Platform", "PortablePlatform", "assembled", "load", "parse", "parse_any"]
 
 
-def load() -> Platform:
+def load() -> Platform | PortablePlatform:
     """The platform of the stack that Pulumi runs.
 
     `region`, `account` and `tags` come from the AWS provider's own settings (`aws:region`,
@@ -22,6 +23,6 @@ def load() -> Platform:
         default_tags=aws.get_object("defaultTags"),
     )
     try:
-        return parse(values)
+        return parse_any(values)
     except InvalidPlatform as error:
         raise pulumi.RunError(f"Pulumi.{pulumi.get_stack()}.yaml: {error}") from None

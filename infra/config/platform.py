@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from infra import fleet, sizing
 from infra.config.base import EXAMPLES, AccountId, Name, PolicyName, Region, Slice
-from infra.config.cluster import Cluster
+from infra.config.cluster import Cluster as ClusterSettings
 from infra.config.cost import Cost
 from infra.config.data import DataSource
 from infra.config.expected import Expected
@@ -19,8 +19,10 @@ from infra.config.node_groups import NodeGroup, PlacementGroup, Reservation
 from infra.config.observability import Observability
 from infra.config.policies import Policies
 from infra.config.pools import Pool
+from infra.config.portable import PortablePlatform
 from infra.config.queueing import Queueing
 from infra.config.rules import RULES, Problem
+from infra.config.rules.base import Rule
 from infra.config.rules.lists import repeated
 from infra.config.samples import Samples
 from infra.config.storage import Storage
@@ -29,6 +31,10 @@ from infra.iam import Aws
 
 DEEPEST = 4
 """How deep the parts of a section lie in each other."""
+
+AWS_KEYS = {"region": "aws:region", "account": "aws:allowedAccountIds", "tags": "aws:defaultTags"}
+"""What a stack on AWS says to the AWS provider, and no other stack says."""
+
 UNION_TAGS = ("own", "existing", "s3", "glue", "redshift", "rds")
 """What pydantic puts into the path of an error inside a union; the stack file has no such key."""
 
@@ -44,7 +50,7 @@ class Platform(Slice):
     tags: dict[str, str] = {}
     """The stack's default tags, for what AWS resources launch by themselves (Karpenter's instances)."""
     network: AnyNetwork
-    cluster: Cluster
+    cluster: ClusterSettings
     node_groups: dict[Name, NodeGroup]
     placement_groups: dict[Name, PlacementGroup] = {}
     reservations: dict[Name, Reservation] = {}
@@ -111,7 +117,7 @@ def assembled(
 
 
 def parse(values: Mapping[str, Any]) -> Platform:
-    """Validates the merged values of a stack file. Raises InvalidPlatform with every mistake, each with its path."""
+    """Validates the merged values of a stack on AWS. Raises InvalidPlatform with every mistake, each with its path."""
     return _parsed(json.dumps(values))
 
 
@@ -119,9 +125,47 @@ def parse(values: Mapping[str, Any]) -> Platform:
 def _parsed(text: str) -> Platform:
     """The platform of the values as JSON, once: the program asks, and then whoever judges what it made."""
     values = json.loads(text)
+    if problems := _problems(Platform, values, RULES):
+        raise InvalidPlatform(problems)
+    platform = Platform.model_validate(values)
+    zones = platform.network.zones
+    pools = fleet.completed(platform.pools, platform.samples, region=platform.region, zones=zones)
+    return platform.model_copy(update={"pools": pools})
+
+
+def parse_portable(values: Mapping[str, Any]) -> PortablePlatform:
+    """Validates the merged values of a stack on a Kubernetes that is there already. Raises as `parse` does."""
+    # Imported when it is asked for: these rules speak of the components' pure functions, which speak of configuration.
+    from infra.config.rules.portable import PORTABLE_RULES
+
+    own = {key: value for key, value in values.items() if key not in AWS_KEYS}
+    fix = "leave it out, or leave cluster.kubeconfig out"
+    problems = [Problem(AWS_KEYS[key], "is of a stack on AWS", fix) for key in AWS_KEYS if values.get(key)]
+    for problem in _problems(PortablePlatform, own, PORTABLE_RULES):
+        section, _, key = problem.path.partition(".")
+        of_aws = section in Platform.model_fields and section not in PortablePlatform.model_fields
+        of_eks = section == "cluster" and key in ClusterSettings.model_fields
+        if of_aws or of_eks:
+            what = "EKS" if of_eks else "a stack on AWS"
+            problem = Problem(problem.path, f"is of {what}, and cluster.kubeconfig names a cluster that is there", fix)
+        problems.append(problem)
+    if problems:
+        raise InvalidPlatform(problems)
+    return PortablePlatform.model_validate(own)
+
+
+def parse_any(values: Mapping[str, Any]) -> Platform | PortablePlatform:
+    """Validates a stack file of either kind, by what its `cluster` section says. Raises as `parse` does."""
+    cluster = values.get("cluster")
+    portable = isinstance(cluster, Mapping) and ("kubeconfig" in cluster or "context" in cluster)
+    return parse_portable(values) if portable else parse(values)
+
+
+def _problems(model: type[Slice], values: Mapping[str, Any], rules: Iterable[Rule]) -> list[Problem]:
+    """Every mistake in a stack file of a kind."""
     problems: list[Problem] = []
     sections: dict[str, Any] = {}
-    for name, field in Platform.model_fields.items():
+    for name, field in model.model_fields.items():
         if name in values:
             annotation: Any = field.annotation
             if field.metadata:
@@ -134,22 +178,17 @@ def _parsed(text: str) -> Platform:
         else:
             sections[name] = field.get_default()
     problems += [
-        Problem(name, "is not a known key", f"known keys: {', '.join(sorted(Platform.model_fields))}")
+        Problem(name, "is not a known key", f"known keys: {', '.join(sorted(model.model_fields))}")
         for name in values
-        if name not in Platform.model_fields
+        if name not in model.model_fields
     ]
     for name, section in sections.items():
         problems += repeated(name, section)
-    for check in RULES:
+    for check in rules:
         wanted = inspect.signature(check).parameters
         if all(name in sections for name in wanted):
             problems += check(**{name: sections[name] for name in wanted})
-    if problems:
-        raise InvalidPlatform(problems)
-    platform = Platform.model_validate(dict(values))
-    zones = platform.network.zones
-    pools = fleet.completed(platform.pools, platform.samples, region=platform.region, zones=zones)
-    return platform.model_copy(update={"pools": pools})
+    return problems
 
 
 def _section(name: str, annotation: Any, value: Any, problems: list[Problem]) -> Any:

@@ -4,8 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+from infra import contract
 from infra.config.base import Name, Principal, Quantity, Slice
 
+ROLES = ("viewer", "developer", "admin")
 TeamName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$")]
 
 
@@ -35,13 +37,22 @@ class People(Slice):
         return {"viewer": self.viewers, "developer": self.developers, "admin": self.admins}
 
 
-class Tenant(Slice):
-    """One team: a namespace, a quota, an identity of its own."""
+class Team(Slice):
+    """What a team is on any Kubernetes: a namespace with a quota."""
 
     cost_center: str = Field(min_length=1)
     quota: Quota = Quota()
     share: Annotated[float, Field(ge=0, le=1000)] = 1
     """Its weight where teams compete for what others leave idle; 0 lends without borrowing."""
+
+    def groups(self, team: str) -> dict[str, tuple[str, ...]]:
+        """Role → Kubernetes groups of the team's people."""
+        return {role: (contract.group(team, role),) for role in ROLES}
+
+
+class Tenant(Team):
+    """One team on AWS, with an identity of its own."""
+
     people: People = People()
     scratch: bool = False
     """Whether the team's pods may mount the scratch file system, which its tenants share."""

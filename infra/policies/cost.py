@@ -42,7 +42,7 @@ def costs_are_tagged(resource: Resource, environment: str) -> Iterator[str]:
 )
 def budget_is_present(stack: Stack) -> Iterator[Finding]:
     budgets = list(stack.of_type(BUDGET))
-    if not budgets:
+    if not budgets and _pays(stack):
         yield Finding("has no budget")
     for budget in budgets:
         if not items(budget.get("notifications")) and budget.get("notifications") is not UNKNOWN:
@@ -57,11 +57,17 @@ def budget_is_present(stack: Stack) -> Iterator[Finding]:
 )
 def cost_stays_under_the_ceiling(stack: Stack) -> Iterator[Finding]:
     if stack.ceiling_usd is None:
-        yield Finding("has no ceiling")
+        if _pays(stack):
+            yield Finding("has no ceiling")
     elif stack.monthly_usd is not None and stack.monthly_usd > stack.ceiling_usd:
         yield Finding(
             f"costs ${stack.monthly_usd:,.0f} a month when nobody works, over its ceiling of ${stack.ceiling_usd:,.0f}"
         )
+
+
+def _pays(stack: Stack) -> bool:
+    """Whether anything of the stack is in AWS: machines that are there are paid for elsewhere."""
+    return any(resource.type.startswith("aws:") for resource in stack.resources)
 
 
 def _tags(resource: Resource) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pulumi.runtime.config import set_all_config
 from pulumi.runtime.settings import Settings, configure
 from rich.console import Console
 
-from infra.config import Platform, load
+from infra.config import Platform, PortablePlatform, load
 from local.home import root
 from rayeks.engine import controllers
 from rayeks.engine.controllers import Told
@@ -70,6 +70,12 @@ def _checked_settings(stack: str) -> Platform:
     configure(Settings(project=file.project, stack=file.stack))
     set_all_config(dict(file.config), list(file.secret_keys))
     try:
-        return load()
+        platform = load()
     except RunError as error:
         raise UserError(str(error)) from error
+    if isinstance(platform, PortablePlatform):
+        raise UserError(
+            f"the stack {stack} is on a Kubernetes that is there already; this brings up a cluster with an AWS",
+            f"pulumi up -s {stack}",
+        )
+    return platform

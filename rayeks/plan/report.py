@@ -6,6 +6,7 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from infra.config import PortablePlatform
 from rayeks.errors import UserError
 from rayeks.plan.bill import Bill, bill, total
 from rayeks.plan.capacity import Capacity, capacity
@@ -13,7 +14,8 @@ from rayeks.plan.constraints import Finding, check, unchecked
 from rayeks.plan.critical_path import CriticalPath, critical_path
 from rayeks.plan.judged import Judgement, policies
 from rayeks.plan.model import Plan
-from rayeks.plan.platform import platform
+from rayeks.plan.nodes import Nodes, nodes
+from rayeks.plan.platform import settings
 from rayeks.plan.runs import Run, runs
 from rayeks.report.alarms import Alarm, Kind, alarms
 
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
 class Report:
     """A plan and its assessment; `unchecked` are the AWS types that no rule covers.
 
-    Of a program that is not this platform's there is no `bill`, `capacity` and `policies`; `comparison` is there where
-    a base was asked for. `today` decides how old prices are.
+    Of a program that is not this platform's there is no `bill`, `capacity` and `policies`, and of a stack that is not
+    on AWS `nodes` in the place of the first two; `comparison` is there where a base was asked for. `today` decides how
+    old prices are.
     """
 
     plan: Plan
@@ -39,6 +42,7 @@ class Report:
     runs: tuple[Run, ...] = ()
     policies: Judgement | None = None
     comparison: "Comparison | None" = None
+    nodes: Nodes | None = None
 
     @cached_property
     def alarms(self) -> tuple[Alarm, ...]:
@@ -50,6 +54,7 @@ class Report:
         parts = {
             "bill": self.bill,
             "capacity": self.capacity,
+            "nodes": self.nodes,
             "policies": self.policies,
             "comparison": self.comparison,
         }
@@ -84,8 +89,12 @@ def assess(plan: Plan, *, comparison: "Comparison | None" = None, today: date | 
     path, refused, unruled = critical_path(plan), tuple(check(plan)), tuple(unchecked(plan))
     if f"{plan.project}:platform" not in plan.config:
         return Report(plan, refused, path, unruled, today, comparison=comparison)
-    settings = platform(plan)
-    costs, table = bill(plan, settings, today), capacity(settings)
+    chosen = settings(plan)
+    if isinstance(chosen, PortablePlatform):
+        judged = policies(plan, today=today)
+        held = nodes(chosen)
+        return Report(plan, refused, path, unruled, today, policies=judged, comparison=comparison, nodes=held)
+    costs, table = bill(plan, chosen, today), capacity(chosen)
     return Report(
         plan,
         refused,
@@ -94,7 +103,7 @@ def assess(plan: Plan, *, comparison: "Comparison | None" = None, today: date | 
         today,
         costs,
         table,
-        runs(table, settings, costs.node_hours),
+        runs(table, chosen, costs.node_hours),
         policies(plan, monthly_usd=float(total(costs.floor)), today=today),
         comparison,
     )

@@ -45,6 +45,8 @@ def _sections(report: "Report", full: bool) -> Iterator[RenderableType]:
         yield from ("", rules(report.policies))
     if report.capacity:
         yield from ("", report.capacity.render())
+    if report.nodes:
+        yield from ("", report.nodes.render())
     yield from ("", path(report.path), "", tree(report.plan, full), "", outputs(report.plan))
     for warning in report.plan.warnings:
         yield Text(f"warning: {warning}", style="yellow")

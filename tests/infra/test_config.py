@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.config import InvalidPlatform, parse
+from infra.config import InvalidPlatform, PortablePlatform, assembled, parse, parse_any
 from infra.config.network import Network
 
 STACKS = sorted((Path(__file__).parents[2] / "stacks").glob("Pulumi.*.yaml"))
@@ -28,12 +28,14 @@ def test_the_right_stack_file_is_accepted_and_cannot_be_changed(values):
 @pytest.mark.parametrize("path", STACKS, ids=lambda path: path.name)
 def test_every_stack_file_of_the_repository_is_valid(path):
     config = yaml.safe_load(path.read_text())["config"]
-    values = config["ray-on-eks:platform"] | {
-        "region": config["aws:region"],
-        "account": config["aws:allowedAccountIds"][0],
-        "tags": config["aws:defaultTags"]["tags"],
-    }
-    assert parse(values).environment in path.name
+    values = assembled(
+        config["ray-on-eks:platform"],
+        region=config.get("aws:region"),
+        accounts=config.get("aws:allowedAccountIds"),
+        default_tags=config.get("aws:defaultTags"),
+    )
+    platform = parse_any(values)
+    assert isinstance(platform, PortablePlatform) or platform.environment in path.name
 
 
 def test_mistakes_of_every_sort_are_reported_at_once(values):

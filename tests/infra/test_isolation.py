@@ -11,7 +11,7 @@ import pytest
 
 from infra import isolation
 
-POLICIES = isolation.policies(vpc_cidr="10.0.0.0/16", data_ports={"warehouse": 5432})
+POLICIES = isolation.policies(isolation.aws(vpc_cidr="10.0.0.0/16", data_ports={"warehouse": 5432}))
 TENANTS = ("ray-research", "ray-ads")
 PLATFORM = {name: isolation.platform_policies(name) for name in isolation.PLATFORM}
 HEAD, WORKER = {"ray.io/node-type": "head"}, {"ray.io/node-type": "worker"}
@@ -159,4 +159,4 @@ def test_nothing_else_passes(source, target, port, protocol, why):
 
 
 def test_a_tenant_without_databases_reaches_none():
-    assert "data" not in isolation.policies(vpc_cidr="10.0.0.0/16", data_ports={})
+    assert "data" not in isolation.policies(isolation.aws(vpc_cidr="10.0.0.0/16", data_ports={}))

@@ -5,9 +5,9 @@ import pytest
 from infra import karpenter, sizing
 from infra.config import parse
 from infra.contract import POOLS as EVERY_POOL
-from infra.contract import RAY_GPU_SHARED
+from infra.contract import RAY_GPU_SHARED, RAY_HYBRID
 
-POOLS = {name: pool for name, pool in EVERY_POOL.items() if pool is not RAY_GPU_SHARED}
+POOLS = {name: pool for name, pool in EVERY_POOL.items() if pool not in (RAY_GPU_SHARED, RAY_HYBRID)}
 """Those that Karpenter launches: parts of GPUs are on managed groups alone."""
 
 

@@ -1,11 +1,12 @@
 """Whether Karpenter's pools can launch something, and what they launch stands where it should."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from infra import instances, sizing
 from infra.config.network import AnyNetwork
 from infra.config.node_groups import NodeGroup, PlacementGroup, Reservation
 from infra.config.pools import GpuInferPool, GpuTrainPool, Pool, _Flexible
+from infra.config.portable import NodePool
 from infra.config.rules.base import Problem, rule
 from infra.config.rules.machines import UNUSABLE, type_problems, unknown_zone, zone_problems
 from infra.config.rules.node_groups import SPREAD_NODES, joins, placement_known, reservation_fits, spread_thin
@@ -13,7 +14,7 @@ from infra.contract import RAY_HEAD
 
 
 @rule
-def heads_have_a_pool(pools: dict[str, Pool]) -> Iterator[Problem]:
+def heads_have_a_pool(pools: Mapping[str, Pool | NodePool]) -> Iterator[Problem]:
     if not any(pool.kind == RAY_HEAD.name for pool in pools.values()):
         yield Problem("pools", f"no pool of kind {RAY_HEAD.name}", "every Ray cluster needs a head")
 

@@ -1,24 +1,36 @@
 """Whether a job that waits in a queue can ever leave it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from infra import queueing
+from infra.config.cluster import Cluster
+from infra.config.node_groups import NodeGroup
 from infra.config.pools import Pool
 from infra.config.queueing import Queueing
 from infra.config.rules.base import Problem, rule
 from infra.config.rules.samples import ANY_NAMES
 from infra.config.samples import Samples
-from infra.config.tenants import Tenant
+from infra.config.tenants import Team
 from infra.samples import manifest, specs
 
 
 @rule
 def queues_hold_the_samples(
-    queues: Queueing | None, tenants: dict[str, Tenant], pools: dict[str, Pool], samples: Samples
+    queues: Queueing | None,
+    tenants: Mapping[str, Team],
+    pools: dict[str, Pool],
+    node_groups: dict[str, NodeGroup],
+    cluster: Cluster,
+    samples: Samples,
 ) -> Iterator[Problem]:
-    if queues is None:
-        return
-    found = queueing.flavours(pools)
+    if queues:
+        yield from never_admitted(queues, tenants, queueing.flavours(pools, node_groups, cluster.hybrid), samples)
+
+
+def never_admitted(
+    queues: Queueing, tenants: Mapping[str, Team], found: "list[queueing.Flavour]", samples: Samples
+) -> Iterator[Problem]:
+    """The samples whose team's queue never has all that they ask for at once."""
     for name, spec in specs(samples, ANY_NAMES).items():
         team = getattr(samples, name).tenant
         if team not in tenants or not queueing.takes(spec):
@@ -30,7 +42,7 @@ def queues_hold_the_samples(
 
 
 @rule
-def queues_can_promise_something(queues: Queueing | None, tenants: dict[str, Tenant]) -> Iterator[Problem]:
+def queues_can_promise_something(queues: Queueing | None, tenants: Mapping[str, Team]) -> Iterator[Problem]:
     if queues is None:
         return
     if queues.start_timeout == "Never":

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from infra import iam_tenant
 from infra.allocatable import quantity
 from infra.config.pools import Pool
+from infra.config.portable import NodePool, ObjectStorage
 from infra.config.rules.base import Problem, rule
 from infra.config.samples import Samples
 from infra.config.storage import Storage
-from infra.config.tenants import Ray, Tenant
+from infra.config.tenants import Ray, Team
 from infra.contract import HEAD_ACCOUNT, SERVE_ACCOUNT, WORKER_ACCOUNT
 from infra.samples import Names, specs
 from workloads.spec import Cluster, schedule_of
@@ -36,26 +37,36 @@ ANY_NAMES = Names(bucket=str, image=lambda gpu: "image")
 
 
 @rule
-def samples_name_what_is_there(samples: Samples, tenants: dict[str, Tenant], storage: Storage) -> Iterator[Problem]:
+def samples_name_what_is_there(
+    samples: Samples, tenants: Mapping[str, Team], storage: Storage | ObjectStorage
+) -> Iterator[Problem]:
     for name, needs in NEEDS.items():
         sample = getattr(samples, name)
         if sample is None:
             continue
         if sample.tenant not in tenants:
             yield Problem(f"samples.{name}.tenant", f"no tenant {sample.tenant}", f"there are {', '.join(tenants)}")
-        for key, accounts in needs.items():
-            bucket, path = getattr(sample, key), f"samples.{name}.{key}"
+        for key in needs:
+            bucket = getattr(sample, key)
             if bucket not in storage.buckets:
-                yield Problem(path, f"no bucket {bucket}", f"there are {', '.join(storage.buckets)}")
-                continue
-            for account, access in accounts.items():
+                fix = f"there are {', '.join(storage.buckets)}"
+                yield Problem(f"samples.{name}.{key}", f"no bucket {bucket}", fix)
+
+
+@rule
+def samples_may_use_their_buckets(samples: Samples, storage: Storage) -> Iterator[Problem]:
+    for name, needs in NEEDS.items():
+        sample = getattr(samples, name)
+        for key, accounts in needs.items() if sample else ():
+            bucket, path = getattr(sample, key), f"samples.{name}.{key}"
+            for account, access in accounts.items() if bucket in storage.buckets else ():
                 if access not in _granted(iam_tenant.access(account, bucket)):
                     yield Problem(path, f"pods of {account} may not {access} in {bucket}", _who(access, accounts))
 
 
 @rule
 def samples_have_their_machines(
-    samples: Samples, tenants: dict[str, Tenant], pools: dict[str, Pool]
+    samples: Samples, tenants: Mapping[str, Team], pools: Mapping[str, Pool | NodePool]
 ) -> Iterator[Problem]:
     kinds = {pool.kind for pool in pools.values()}
     for name, spec in specs(samples, ANY_NAMES).items():

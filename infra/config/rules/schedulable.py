@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from infra import allocatable, fleet, karpenter, requirements, schedulability
+from infra.config.cluster import Cluster
 from infra.config.network import AnyNetwork
 from infra.config.node_groups import NodeGroup, PlacementGroup
 from infra.config.pools import GpuTrainPool, Pool, _Choosing
@@ -96,11 +97,19 @@ def pools_are_told_apart(pools: dict[str, Pool]) -> Iterator[Problem]:
 
 @rule
 def limits_hold_the_quotas(
-    network: AnyNetwork, pools: dict[str, Pool], node_groups: dict[str, NodeGroup], tenants: dict[str, Tenant]
+    network: AnyNetwork,
+    pools: dict[str, Pool],
+    node_groups: dict[str, NodeGroup],
+    cluster: Cluster,
+    tenants: dict[str, Tenant],
 ) -> Iterator[Problem]:
+    hybrid = cluster.hybrid
     held = {
-        "cpu": sum(pool.limits.cpu for pool in pools.values()) * 1000,
-        "memory": sum(pool.limits.memory_gib for pool in pools.values()) * allocatable.GIB,
+        "cpu": (sum(pool.limits.cpu for pool in pools.values()) + (hybrid.nodes * hybrid.cpu if hybrid else 0)) * 1000,
+        "memory": (
+            sum(pool.limits.memory_gib for pool in pools.values()) + (hybrid.nodes * hybrid.memory_gib if hybrid else 0)
+        )
+        * allocatable.GIB,
         GPU_RESOURCE: sum(pool.limits.gpus for pool in pools.values()),
     }
     for name, group in node_groups.items():

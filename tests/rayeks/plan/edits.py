@@ -44,6 +44,7 @@ def transform(kind: str, change: str, name: str = "") -> tuple[str, str]:
     """An edit of the program: a transform that changes `props` (and `opts`) of the resources of a type."""
     which = f"args.type_ == {kind!r}" + (f" and args.name == {name!r}" if name else "")
     code = (
+        "import pulumi\n\n\n"
         "def edited(args):\n"
         "    props, opts = dict(args.props), args.opts\n"
         f"    if {which}:\n"

@@ -13,8 +13,10 @@ from rayeks.plan.capacity import Capacity, capacity
 from rayeks.plan.platform import platform
 from rayeks.plan.stackfile import stacks
 
+IN_AWS = [stack for stack in stacks(root()) if stack != "onprem"]
 
-@pytest.fixture(scope="module", params=stacks(root()))
+
+@pytest.fixture(scope="module", params=IN_AWS)
 def planned(request) -> tuple[Platform, Capacity]:
     found = platform(plan(request.param, root=root()))
     return found, capacity(found)

@@ -78,7 +78,7 @@ def test_every_aws_type_of_this_project_has_rules(own):
 
 
 def test_the_first_ray_pod_runs_within_a_tenth_of_the_unavoidable_chain(own):
-    ratios = {stack: report.path.ratio for stack, report in own.items()}
+    ratios = {stack: report.path.ratio for stack, report in own.items() if report.bill}
     assert all(ratio is not None and ratio <= 1.1 for ratio in ratios.values()), ratios
 
 
