@@ -11,6 +11,8 @@ IMAGE_REPOSITORY = "ray-on-eks/workloads"
 POOL_LABEL = "rayeks/pool"
 """On every node, whatever made it (Karpenter or a managed group): the pool's name."""
 
+INSTANCE_TYPE_LABEL = "node.kubernetes.io/instance-type"
+
 TEAM_LABEL = "rayeks/team"
 PROJECT_LABEL = "rayeks/project"
 JOB_LABEL = "rayeks/job"

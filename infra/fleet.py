@@ -17,8 +17,7 @@ from infra.schedulability import Supply, refusal
 
 def sample_pods(settings: Samples) -> dict[str, tuple[Pod, ...]]:
     """Sample → the pods that it becomes; what buckets and images are called does not change them."""
-    any_names = samples.Names(bucket=str, image=lambda gpu: "image")
-    return {name: pods(samples.manifest(spec)) for name, spec in samples.specs(settings, any_names).items()}
+    return {name: pods(samples.manifest(spec)) for name, spec in samples.specs(settings, samples.ANY_NAMES).items()}
 
 
 def pool_supply(

@@ -8,16 +8,17 @@ import pulumi_kubernetes
 from pulumi import ResourceOptions
 from pulumi_kubernetes.apiextensions import CustomResource
 
-from infra import contract, queueing, samples
+from infra import contract, fleet, preference, queueing, samples
 from infra.buckets import bucket_name
 from infra.config import Platform
 from infra.config.queueing import Queueing
 from infra.config.samples import Samples
 from infra.images import registry
-from infra.samples import Names
+from infra.samples import Names, Spec
+from infra.schedulability import Supply
 from infra.tenancy import Tenants
 from workloads.manifests import Manifest
-from workloads.spec import CronJob, Job, Service
+from workloads.spec import CronJob, Service
 
 Launch = dict[str, Any]
 
@@ -45,12 +46,24 @@ class Deployed(pulumi.ComponentResource):
 
 def launches(platform: Platform) -> dict[str, Launch]:
     """The launches of a stack on AWS."""
-    return rendered(platform.samples, names(platform), stack=platform.environment, queues=platform.queues)
+    specs = preference.specs(platform.samples, names(platform), supplies(platform), platform.region)
+    return rendered(platform.samples, specs, stack=platform.environment, queues=platform.queues)
+
+
+def supplies(platform: Platform) -> list[Supply]:
+    """Everything in the stack that can run a pod."""
+    return fleet.supplies(
+        platform.pools,
+        platform.node_groups,
+        platform.placement_groups,
+        region=platform.region,
+        zones=platform.network.zones,
+    )
 
 
 def rendered(
     chosen: Samples,
-    called: Names,
+    specs: dict[str, Spec],
     *,
     stack: str,
     queues: Queueing | None,
@@ -61,10 +74,8 @@ def rendered(
     `placed` has the last word on a manifest, for a cluster whose machines are not called as the contract has them.
     """
     found: dict[str, Launch] = {}
-    specs: dict[str, Job | Service | CronJob] = dict(samples.specs(chosen, called))
-    if timed := samples.pipeline(chosen, called):
-        specs["pipeline"] = timed
-    for name, spec in specs.items():
+    timed = samples.pipeline(chosen, specs)
+    for name, spec in (specs | ({"pipeline": timed} if timed else {})).items():
         queued = queues and not isinstance(spec, CronJob)
         found[name] = {
             "manifest": placed(samples.manifest(queueing.queued(spec) if queued else spec)),

@@ -7,7 +7,7 @@ import pulumi_kubernetes
 from pulumi import ResourceOptions
 from pulumi_kubernetes.core.v1 import PersistentVolumeClaim
 
-from infra import contract, portable
+from infra import contract, portable, samples
 from infra.config.portable import Claim, PortablePlatform
 from infra.launches import Deployed, rendered
 from infra.queues import Queues
@@ -58,7 +58,7 @@ def deploy(platform: PortablePlatform) -> None:
                 _claim(contract.namespace(team), claim, wanted, inside)
     launched = rendered(
         platform.samples,
-        portable.names(platform),
+        samples.specs(platform.samples, portable.names(platform)),
         stack=pulumi.get_stack(),
         queues=platform.queues,
         placed=partial(portable.placed, platform=platform),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.allocatable import amounts
+from infra.contract import INSTANCE_TYPE_LABEL
 
 AUTOSCALER = {"cpu": "500m", "memory": "512Mi"}
 """What KubeRay 1.6.2's autoscaler beside the head requests (`BuildAutoscalerContainer`)."""
@@ -27,6 +28,8 @@ class Pod:
     tolerations: tuple[Mapping[str, str], ...]
     affinity: tuple[tuple[Mapping[str, Any], ...], ...] = ()
     """Required node affinity: alternatives, each a list of expressions that must all hold."""
+    prefer: tuple[str, ...] = ()
+    """Instance types to try first."""
 
 
 def pods(manifest: Mapping[str, Any]) -> tuple[Pod, ...]:
@@ -79,9 +82,9 @@ def _pod(name: str, count: int, template: Mapping[str, Any], sidecars: list[Any]
     for container in spec.get("initContainers", ()):
         for resource, amount in _requests(container).items():
             requests[resource] = max(requests.get(resource, 0), amount)
-    required = (
-        spec.get("affinity", {}).get("nodeAffinity", {}).get("requiredDuringSchedulingIgnoredDuringExecution", {})
-    )
+    affinity = spec.get("affinity", {}).get("nodeAffinity", {})
+    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution", {})
+    liked = (term["preference"] for term in affinity.get("preferredDuringSchedulingIgnoredDuringExecution", ()))
     return Pod(
         name=name,
         count=count,
@@ -89,6 +92,13 @@ def _pod(name: str, count: int, template: Mapping[str, Any], sidecars: list[Any]
         selector=spec.get("nodeSelector", {}),
         tolerations=tuple(spec.get("tolerations", ())),
         affinity=tuple(tuple(term.get("matchExpressions", ())) for term in required.get("nodeSelectorTerms", ())),
+        prefer=tuple(
+            kind
+            for preference in liked
+            for expression in preference["matchExpressions"]
+            if expression["key"] == INSTANCE_TYPE_LABEL
+            for kind in expression["values"]
+        ),
     )
 
 

@@ -33,6 +33,10 @@ class Names:
         return contract.storage_uri(self.bucket(bucket), contract.namespace(tenant), purpose)
 
 
+ANY_NAMES = Names(bucket=str, image=lambda gpu: "image")
+"""For who asks what a sample takes: what buckets and images are called does not change it."""
+
+
 def specs(samples: Samples, names: Names) -> dict[str, Spec]:
     """Sample name → spec, for those that the stack file has."""
     found: dict[str, Spec] = {}
@@ -49,14 +53,12 @@ def specs(samples: Samples, names: Names) -> dict[str, Spec]:
     return found
 
 
-def pipeline(samples: Samples, names: Names) -> CronJob | None:
-    """The loop by a schedule, where the stack file has both."""
-    timed = samples.pipeline
-    if not (timed and samples.loop):
+def pipeline(samples: Samples, found: Mapping[str, Spec]) -> CronJob | None:
+    """The loop among the found specs by a schedule, where the stack file has both."""
+    timed, repeated = samples.pipeline, found.get("loop")
+    if timed is None or not isinstance(repeated, Job):
         return None
-    return loop.pipeline(
-        _loop(samples.loop, names), schedule=timed.schedule, epochs=timed.epochs, suspended=timed.suspended
-    )
+    return loop.pipeline(repeated, schedule=timed.schedule, epochs=timed.epochs, suspended=timed.suspended)
 
 
 def manifest(spec: Spec | CronJob) -> manifests.Manifest:

@@ -1,6 +1,7 @@
 """Specs to KubeRay manifests (ray.io/v1, KubeRay 1.6.2): pure functions, the same spec always the same object."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
@@ -148,8 +149,9 @@ def _worker_group(cluster: Cluster, group: Workers, labels: dict[str, str], *, k
     # Karpenter evicts no pod with do-not-disrupt, not even on a spot notice: such a worker would never hear SIGTERM,
     # and end with its machine. Nothing else moves it: these pools are consolidated when they are empty.
     template = _pod(cluster, group, "worker", labels, keep=keep and not contract.POOLS[group.pool].spot)
-    if group.one_zone:
-        template["spec"]["affinity"] = _same_zone(labels)
+    affinity = (_same_zone(labels) if group.one_zone else {}) | (_types(group.prefer) if group.prefer else {})
+    if affinity:
+        template["spec"]["affinity"] = affinity
     return {
         "groupName": group.name,
         "replicas": group.replicas,
@@ -256,6 +258,12 @@ def _same_zone(labels: dict[str, str]) -> Manifest:
     return {
         "podAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]}
     }
+
+
+def _types(prefer: Sequence[str]) -> Manifest:
+    expression = {"key": contract.INSTANCE_TYPE_LABEL, "operator": "In", "values": list(prefer)}
+    term = {"weight": 100, "preference": {"matchExpressions": [expression]}}
+    return {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [term]}}
 
 
 def _cpu(cores: float) -> str:

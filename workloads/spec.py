@@ -174,6 +174,8 @@ class Workers(Group):
     hosts: PositiveInt = 1
     idle_timeout_s: int | None = Field(default=None, ge=0)
     one_zone: bool = False
+    prefer: tuple[str, ...] = ()
+    """EC2 instance types to try first; the pool's others are taken where none of these is to be had."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -42,6 +42,9 @@ Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|[KMGT
 Duration = Annotated[str, StringConstraints(pattern=r"^([0-9]+(s|m|h))+$|^Never$")]
 """A Go duration, such as `90s` or `720h`, or `Never`."""
 
+Optimise = Literal["cost", "balanced", "performance"]
+"""What to prefer among machines that would all do, as `infra.ranking` ranks them."""
+
 LogRetention = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288
 ]

@@ -4,11 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from infra.config.base import Count, DiskGib, Duration, Gib, InstanceType, Name, Slice, Zone
+from infra.config.base import Count, DiskGib, Duration, Gib, InstanceType, Name, Optimise, Slice, Zone
 from infra.config.node_groups import ReservationRef
 
 CapacityType = Literal["reserved", "spot", "on-demand"]
-Optimise = Literal["cost", "balanced", "performance"]
 
 
 class Limits(Slice):

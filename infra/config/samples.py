@@ -4,16 +4,23 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from infra.config.base import Name, Slice
+from infra.config.base import Name, Optimise, Slice
 from infra.config.tenants import TeamName
 
 Workers = Annotated[int, Field(ge=1, le=512)]
 
 
-class TrainSample(Slice):
-    """The training sample: data-parallel PyTorch with Ray Train."""
+class Sample(Slice):
+    """What every sample says: whose it is, and what it is to prefer among the machines of its pools."""
 
     tenant: TeamName
+    optimise: Optimise | None = None
+    """For its workers alone, before what a pool says; absent: what the pool says."""
+
+
+class TrainSample(Sample):
+    """The training sample: data-parallel PyTorch with Ray Train."""
+
     bucket: Name
     """Where checkpoints go."""
     pool: Literal["ray-cpu", "ray-gpu-infer", "ray-gpu-train"] = "ray-cpu"
@@ -28,10 +35,9 @@ class TrainSample(Slice):
         return self
 
 
-class ServeSample(Slice):
+class ServeSample(Sample):
     """The composed service, with the models of a registry."""
 
-    tenant: TeamName
     models: Name
     """The bucket of the registry."""
     model: str = "digits@production"
@@ -43,10 +49,9 @@ class ServeSample(Slice):
     """Whether the stack runs it, instead of whoever launches it."""
 
 
-class DataSample(Slice):
+class DataSample(Sample):
     """The batch sample: ETL and inference over Parquet files."""
 
-    tenant: TeamName
     bucket: Name
     """Where the rows are and the scored ones go."""
     models: Name
@@ -58,10 +63,9 @@ class DataSample(Slice):
     """Machines of a kind at the peak."""
 
 
-class HybridSample(Slice):
+class HybridSample(Sample):
     """The pipeline whose stages each have machines of their own kind."""
 
-    tenant: TeamName
     bucket: Name
     """Where stages leave their work to each other."""
     memory_pool: Literal["ray-cpu", "ray-data"] = "ray-data"
@@ -71,10 +75,9 @@ class HybridSample(Slice):
     """Machines of each kind at the peak; training takes all of them at once."""
 
 
-class LoopSample(Slice):
+class LoopSample(Sample):
     """A model's life in one run: trained, judged, promoted, applied."""
 
-    tenant: TeamName
     checkpoints: Name
     models: Name
     data: Name

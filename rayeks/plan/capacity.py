@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from infra import allocatable, fleet, packing, prices, ranking, sizing
+from infra import allocatable, fleet, packing, preference, prices, ranking, sizing
 from infra.config import Platform
 from infra.config.pools import Pool, _Choosing
 from infra.pods import Pod
@@ -66,6 +66,10 @@ class PodRow:
     """The share of the cheapest type's nodes that the pods leave unused."""
     lacks: tuple[str, ...]
     """Why no pool runs them, the nearest miss first; empty where one does."""
+    optimise: str | None = None
+    """What their sample prefers, before what the pool does."""
+    choices: tuple[Choice, ...] = ()
+    """What each choice would come to for them, where the sample made one."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class Capacity:
 
     def render(self) -> RenderableType:
         """For a terminal."""
-        return Group(_pools(self.pools), _choices(self.pools), _pods(self.pods))
+        return Group(_pools(self.pools), _choices(self), _pods(self.pods))
 
 
 def capacity(platform: Platform) -> Capacity:
@@ -90,12 +94,15 @@ def capacity(platform: Platform) -> Capacity:
     supplies = fleet.supplies(
         platform.pools, platform.node_groups, platform.placement_groups, region=region, zones=zones
     )
-    asked = fleet.sample_pods(platform.samples)
+    asked = preference.sample_pods(platform.samples, supplies, region)
+    optimise = {sample: getattr(platform.samples, sample).optimise for sample in asked}
     everyone = [pod for found in asked.values() for pod in found]
     by_name = {supply.name: supply for supply in supplies[: len(platform.pools)]}
     return Capacity(
         pools=tuple(_pool(pool, by_name[name], everyone, region) for name, pool in platform.pools.items()),
-        pods=tuple(_pod(sample, pod, supplies, region) for sample, found in asked.items() for pod in found),
+        pods=tuple(
+            _pod(sample, pod, supplies, region, optimise[sample]) for sample, found in asked.items() for pod in found
+        ),
     )
 
 
@@ -130,7 +137,7 @@ def _pool(pool: Pool, supply: Supply, asked: list[Pod], region: str) -> PoolRow:
     )
 
 
-def _pod(sample: str, pod: Pod, supplies: list[Supply], region: str) -> PodRow:
+def _pod(sample: str, pod: Pod, supplies: list[Supply], region: str, optimise: str | None) -> PodRow:
     verdict = judge(pod, supplies, region)
     best = verdict.cheapest
     price = {fit.type: fit.usd for fit in verdict.fits if best and fit.pool == best.pool}
@@ -141,7 +148,7 @@ def _pod(sample: str, pod: Pod, supplies: list[Supply], region: str) -> PodRow:
         for machine in supply.machines
         if machine.type in price
     ]
-    launched = packing.nodes(pod, able, price.__getitem__)
+    launched = packing.nodes(pod, preference.first(pod, able), price.__getitem__)
     known = [price[kind] for kind, _ in launched]
     return PodRow(
         sample=sample,
@@ -157,6 +164,8 @@ def _pod(sample: str, pod: Pod, supplies: list[Supply], region: str) -> PodRow:
         least_usd=best.usd * best.nodes if best and best.usd < math.inf else None,
         waste=best.waste if best else None,
         lacks=() if best else verdict.misses,
+        optimise=optimise if pod.prefer else None,
+        choices=preference.tradeoff(pod, supplies, region) if pod.prefer else (),
     )
 
 
@@ -182,15 +191,16 @@ def _pools(rows: tuple[PoolRow, ...]) -> Table:
     return table
 
 
-def _choices(rows: tuple[PoolRow, ...]) -> Table:
-    table = _table("What a pool could optimise for, on demand", "pool", "choice", "first type")
+def _choices(table_of: Capacity) -> Table:
+    table = _table("What a pool or a sample could optimise for, on demand", "of", "choice", "first type")
     for name in ("nodes", "$/h", "performance"):
         table.add_column(name, justify="right")
-    for row in rows:
+    rows = [(row.name, row) for row in table_of.pools] + [(f"{row.sample}: {row.pod}", row) for row in table_of.pods]
+    for name, row in rows:
         for choice in row.choices:
             chosen = "bold" if choice.optimise == row.optimise else None
             table.add_row(
-                row.name,
+                name,
                 choice.optimise,
                 choice.type,
                 str(choice.nodes),

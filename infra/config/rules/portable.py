@@ -64,6 +64,12 @@ def samples_fit_their_nodes(pools: dict[str, NodePool], samples: Samples) -> Ite
                 yield Problem(f"samples.{name}", f"its {pod.name} stays Pending: of {pod.selector[POOL_LABEL]} {lack}")
 
 
+def samples_choose_no_machines(samples: Samples) -> Iterator[Problem]:
+    for name in sample_pods(samples):
+        if getattr(samples, name).optimise:
+            yield Problem(f"samples.{name}.optimise", "the nodes are there: there is nothing to choose", "leave it out")
+
+
 def queues_hold_the_samples(
     queues: Queueing | None, tenants: dict[str, PortableTeam], pools: dict[str, NodePool], samples: Samples
 ) -> Iterator[Problem]:
@@ -84,6 +90,7 @@ PORTABLE_RULES: tuple[Rule, ...] = (
     samples_name_what_is_there,
     samples_have_their_machines,
     samples_fit_their_nodes,
+    samples_choose_no_machines,
     a_pipeline_has_what_it_repeats,
     queues_can_promise_something,
     queues_hold_the_samples,

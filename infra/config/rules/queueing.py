@@ -8,10 +8,9 @@ from infra.config.node_groups import NodeGroup
 from infra.config.pools import Pool
 from infra.config.queueing import Queueing
 from infra.config.rules.base import Problem, rule
-from infra.config.rules.samples import ANY_NAMES
 from infra.config.samples import Samples
 from infra.config.tenants import Team
-from infra.samples import manifest, specs
+from infra.samples import ANY_NAMES, manifest, specs
 
 
 @rule

@@ -11,7 +11,8 @@ from infra.config.samples import Samples
 from infra.config.storage import Storage
 from infra.config.tenants import Ray, Team
 from infra.contract import HEAD_ACCOUNT, SERVE_ACCOUNT, WORKER_ACCOUNT
-from infra.samples import Names, specs
+from infra.ranking import DIMENSIONS
+from infra.samples import ANY_NAMES, specs
 from workloads.spec import Cluster, schedule_of
 
 NEEDS: Mapping[str, Mapping[str, Mapping[str, iam_tenant.Access]]] = {
@@ -32,8 +33,6 @@ NEEDS: Mapping[str, Mapping[str, Mapping[str, iam_tenant.Access]]] = {
 
 SIZE = {"train": "workers", "loop": "workers"}
 """The key that says how many machines a sample takes; `most` where it is not here."""
-
-ANY_NAMES = Names(bucket=str, image=lambda gpu: "image")
 
 
 @rule
@@ -95,6 +94,18 @@ def samples_have_their_machines(
                 f"at its peak, {' and '.join(over)} of tenant {sample.tenant}",
                 "pods would be refused: ask for fewer machines, or raise the quota",
             )
+
+
+@rule
+def samples_choose_among_machines(samples: Samples, pools: dict[str, Pool]) -> Iterator[Problem]:
+    for name, spec in specs(samples, ANY_NAMES).items():
+        kinds = {group.pool for group in spec.cluster.workers}
+        if getattr(samples, name).optimise and not kinds & DIMENSIONS.keys():
+            fix = "leave it out, or choose pools." + next(
+                (key for key, pool in pools.items() if pool.kind in kinds), ""
+            )
+            message = f"machines of {', '.join(sorted(kinds))} are of one type: there is nothing to choose"
+            yield Problem(f"samples.{name}.optimise", message, f"{fix.rstrip('.')}.instance_type")
 
 
 @rule
