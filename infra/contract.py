@@ -52,6 +52,9 @@ RUN_VARIABLE = "RUN_NAME"
 RESUME_VARIABLE = "RESUME_RUN"
 """Set by the launcher on every Ray container: the name of a new run, kept through retries, or of one to continue."""
 
+TRACES = "http://opentelemetry-collector.monitoring.svc.cluster.local:4317"
+"""The platform's collector, where the stack has one: OpenTelemetry over gRPC."""
+
 GPU_RESOURCE = "nvidia.com/gpu"
 SHARED_GPU_RESOURCE = "nvidia.com/gpu.shared"
 MIG_PREFIX = "nvidia.com/mig-"

@@ -26,7 +26,11 @@ from infra.requirements import Requirement
 from infra.schedulability import Machine
 
 ACCELERATORS = Path(__file__).with_name("accelerators.json")
-"""GPU as Karpenter labels it → dense BF16 tensor TFLOPS and memory bandwidth of one, with who published them."""
+"""GPU as Karpenter labels it → dense BF16 tensor TFLOPS and memory bandwidth of one, with who published which figures.
+
+The figures of L4, L40S, A100, B200, B300, T4 and V100 were held against second sources (resellers' and providers'
+tables) as well; for the others there is NVIDIA's word alone. A GPU of which nobody says it is left out, not guessed.
+"""
 
 WEIGHT_OF_PERFORMANCE = {"cost": 0.0, "balanced": 0.5, "performance": 0.75}
 """Speed first is still not at any price: a tenth more is worth a third more money."""
@@ -152,7 +156,7 @@ def dimensions(facts: InstanceFacts, pods: int, *, scratch_gb: float) -> dict[st
     `cpu` is the speed of a vCPU (GHz of whole cores), `flops`, `gpu_bandwidth` and `gpu_memory` those of a GPU.
     """
     threads = facts.cores + HYPERTHREAD * (facts.vcpus - facts.cores)
-    gpu = accelerators().get(facts.gpu_label or "", {"tflops": 0, "gb_per_s": 0})
+    gpu = accelerator(facts)
     return {
         "cpu": threads / facts.vcpus * (facts.clock_ghz or DEFAULT_GHZ),
         "network": max(facts.network_gbps, LEAST_GBPS) / pods,
@@ -161,6 +165,16 @@ def dimensions(facts: InstanceFacts, pods: int, *, scratch_gb: float) -> dict[st
         "gpu_memory": facts.gpu_memory_each_mib / 1024,
         "gpu_bandwidth": gpu["gb_per_s"],
     }
+
+
+def accelerator(facts: InstanceFacts) -> Mapping[str, float]:
+    """What is published of a machine's GPU; zeros where nothing is, and such a type is never ranked.
+
+    Karpenter's label leaves out the memory, of which an A100 has 40 GB or 80, and its speed with it.
+    """
+    known = accelerators()
+    exact = f"{facts.gpu_label}-{round(facts.gpu_memory_each_mib / 1024)}gb"
+    return known.get(exact) or known.get(facts.gpu_label or "") or {"tflops": 0, "gb_per_s": 0}
 
 
 @cache

@@ -50,7 +50,7 @@ def specs(samples: Samples, names: Names) -> dict[str, Spec]:
         found["hybrid"] = _hybrid(samples.hybrid, names)
     if samples.loop:
         found["loop"] = _loop(samples.loop, names)
-    return found
+    return {name: _traced(spec) if getattr(samples, name).traced else spec for name, spec in found.items()}
 
 
 def pipeline(samples: Samples, found: Mapping[str, Spec]) -> CronJob | None:
@@ -59,6 +59,10 @@ def pipeline(samples: Samples, found: Mapping[str, Spec]) -> CronJob | None:
     if timed is None or not isinstance(repeated, Job):
         return None
     return loop.pipeline(repeated, schedule=timed.schedule, epochs=timed.epochs, suspended=timed.suspended)
+
+
+def _traced(spec: Spec) -> Spec:
+    return spec.model_copy(update={"cluster": spec.cluster.model_copy(update={"traces": contract.TRACES})})
 
 
 def manifest(spec: Spec | CronJob) -> manifests.Manifest:

@@ -12,6 +12,7 @@ from workloads.spec import DRAIN_S, GRACE_S, Cluster, CronJob, Group, Head, Job,
 API_VERSION = "ray.io/v1"
 CONTAINER = {"head": "ray-head", "worker": "ray-worker"}
 SHARED_MEMORY = "shared-mem"
+TRACING_HOOK, SERVE_SPANS = "workloads.tracing:setup", "workloads.tracing:processors"
 RESTRICTED = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -64,7 +65,7 @@ def ray_service(service: Service) -> Manifest:
         "rayClusterDeletionDelaySeconds": service.old_cluster_s,
         # The head runs no replica: traffic goes to the proxies of workers, which outnumber it.
         "excludeHeadPodFromServeSvc": True,
-        "rayClusterConfig": ray_cluster_spec(service.cluster, labels),
+        "rayClusterConfig": ray_cluster_spec(service.cluster, labels, serving=True),
     }
     return _object("RayService", service.name, service.owner, labels, spec, _growing(service.cluster))
 
@@ -77,9 +78,13 @@ def ray_cron_job(cron: CronJob) -> Manifest:
     return _object("RayCronJob", cron.name, cron.job.owner, labels, spec)
 
 
-def ray_cluster_spec(cluster: Cluster, labels: dict[str, str], *, disruptable: bool = False) -> Manifest:
-    """The RayClusterSpec that all four kinds carry."""
+def ray_cluster_spec(
+    cluster: Cluster, labels: dict[str, str], *, disruptable: bool = False, serving: bool = False
+) -> Manifest:
+    """The RayClusterSpec that all four kinds carry; `serving` is whether Serve makes the spans, and not Ray's core."""
     head = cluster.head
+    hook = {"tracing-startup-hook": TRACING_HOOK} if cluster.traces and not serving else {}
+    ray = _ray_resources(head.resources)
     scaling = {
         "enableInTreeAutoscaling": True,
         # KubeRay infers nothing from the Ray version: without it, idle timeouts of groups are refused.
@@ -96,7 +101,9 @@ def ray_cluster_spec(cluster: Cluster, labels: dict[str, str], *, disruptable: b
         **({"authOptions": {"mode": "token"}} if cluster.token_auth else {}),
         **(scaling if cluster.autoscaling else {}),
         "headGroupSpec": {
-            **_ray_resources(head.resources),
+            **ray,
+            # The head tells the workers, through the store that it keeps for them.
+            "rayStartParams": ray["rayStartParams"] | hook,
             "labels": _ray_labels(head),
             "template": _pod(cluster, head, "head", labels, keep=True),
         },
@@ -167,7 +174,12 @@ def _worker_group(cluster: Cluster, group: Workers, labels: dict[str, str], *, k
 
 def _pod(cluster: Cluster, group: Head | Workers, role: str, labels: dict[str, str], *, keep: bool) -> Manifest:
     worker = role == "worker"
-    env = cluster.env | group.env | ({"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": str(DRAIN_S)} if worker else {})
+    env = (
+        cluster.env
+        | group.env
+        | _traces(cluster, labels)
+        | ({"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": str(DRAIN_S)} if worker else {})
+    )
     mounts = [
         {"name": mount.claim, "mountPath": mount.path, **({"readOnly": True} if mount.read_only else {})}
         for mount in group.mounts
@@ -200,6 +212,20 @@ def _pod(cluster: Cluster, group: Head | Workers, role: str, labels: dict[str, s
                 *volumes,
             ],
         },
+    }
+
+
+def _traces(cluster: Cluster, labels: dict[str, str]) -> dict[str, str]:
+    """What tells every process of a cluster where its spans go, and whose they are. The collector samples them."""
+    if cluster.traces is None:
+        return {}
+    mine = {key.replace("/", "."): value for key, value in labels.items()}
+    return {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": cluster.traces,
+        "OTEL_SERVICE_NAME": labels[contract.JOB_LABEL],
+        "OTEL_RESOURCE_ATTRIBUTES": ",".join(f"{key}={value}" for key, value in sorted(mine.items())),
+        "RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH": SERVE_SPANS,
+        "RAY_SERVE_TRACING_SAMPLING_RATIO": "1",
     }
 
 

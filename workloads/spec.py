@@ -36,6 +36,11 @@ RESERVED_ENV = {
     "RAY_AUTH_MODE": "token_auth",
     "RAY_AUTH_TOKEN": "token_auth",
     "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "the drain that every worker has",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "traces",
+    "OTEL_SERVICE_NAME": "traces",
+    "OTEL_RESOURCE_ATTRIBUTES": "traces",
+    "RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH": "traces",
+    "RAY_SERVE_TRACING_SAMPLING_RATIO": "traces",
 }
 
 
@@ -210,6 +215,8 @@ class Cluster(Spec):
     idle_timeout_s: int = Field(default=60, ge=0)
     token_auth: bool = True
     env: Environment = {}
+    traces: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    """Where its spans go (OTLP over gRPC); absent: none are made."""
 
     @model_validator(mode="after")
     def _accepted_by_kuberay(self) -> Self:

@@ -16,6 +16,8 @@ class Sample(Slice):
     tenant: TeamName
     optimise: Optimise | None = None
     """For its workers alone, before what a pool says; absent: what the pool says."""
+    traced: bool = False
+    """Whether its tasks, actors or requests leave spans with the collector of `observability.traces`."""
 
 
 class TrainSample(Sample):

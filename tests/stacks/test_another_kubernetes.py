@@ -24,7 +24,7 @@ from rayeks.engine.workspace import POLICIES, environment, open_engine
 from rayeks.errors import UserError
 from rayeks.plan import plan
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 STACK = "onprem"
 FLEETING = ("Event", "Lease", "EndpointSlice", "Endpoints")

@@ -20,7 +20,7 @@ from rayeks.plan.values import reveal
 
 ROOT = Path(__file__).parents[2]
 APPLIED = "prod"
-OTHERS = ("local", "dev", "staging")
+OTHERS = ("local", "dev", "staging", "onprem")
 FIRST = ("Namespace", "PriorityClass")
 TEAM = "research"
 NAMESPACE = contract.namespace(TEAM)

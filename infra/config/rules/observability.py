@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from infra.config.base import Region
 from infra.config.observability import Observability
 from infra.config.rules.base import Problem, rule
+from infra.config.samples import Samples
 from infra.config.storage import Storage
+
+SAMPLES = tuple(Samples.model_fields)
 
 
 @rule
@@ -14,6 +17,19 @@ def logs_have_a_bucket(observability: Observability | None, storage: Storage) ->
     if logs and logs.bucket not in storage.buckets:
         fix = f"there are {', '.join(storage.buckets)}; add one, with expire_days"
         yield Problem("observability.logs.bucket", f"no bucket {logs.bucket}", fix)
+
+
+@rule
+def traces_have_a_collector(observability: Observability | None, samples: Samples) -> Iterator[Problem]:
+    if not (observability and observability.traces):
+        yield from traced(samples, "add observability.traces, or leave it out")
+
+
+def traced(samples: Samples, fix: str) -> Iterator[Problem]:
+    """The samples that leave spans, where nothing takes them."""
+    for name in SAMPLES:
+        if getattr(getattr(samples, name), "traced", False):
+            yield Problem(f"samples.{name}.traced", "the stack has no collector", fix)
 
 
 @rule

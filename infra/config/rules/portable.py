@@ -6,6 +6,7 @@ from infra import allocatable, portable
 from infra.config.portable import NodePool, ObjectStorage, PortableTeam
 from infra.config.queueing import Queueing
 from infra.config.rules.base import Problem, Rule
+from infra.config.rules.observability import traced
 from infra.config.rules.policies import exceptions_are_of_a_policy
 from infra.config.rules.pools import heads_have_a_pool
 from infra.config.rules.queueing import never_admitted, queues_can_promise_something
@@ -70,6 +71,10 @@ def samples_choose_no_machines(samples: Samples) -> Iterator[Problem]:
             yield Problem(f"samples.{name}.optimise", "the nodes are there: there is nothing to choose", "leave it out")
 
 
+def samples_leave_no_spans(samples: Samples) -> Iterator[Problem]:
+    yield from traced(samples, "leave it out: such a stack has none of its own")
+
+
 def queues_hold_the_samples(
     queues: Queueing | None, tenants: dict[str, PortableTeam], pools: dict[str, NodePool], samples: Samples
 ) -> Iterator[Problem]:
@@ -91,6 +96,7 @@ PORTABLE_RULES: tuple[Rule, ...] = (
     samples_have_their_machines,
     samples_fit_their_nodes,
     samples_choose_no_machines,
+    samples_leave_no_spans,
     a_pipeline_has_what_it_repeats,
     queues_can_promise_something,
     queues_hold_the_samples,

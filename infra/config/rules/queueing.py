@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from infra import queueing
+from infra import samples as shipped
 from infra.config.cluster import Cluster
 from infra.config.node_groups import NodeGroup
 from infra.config.pools import Pool
@@ -10,7 +11,6 @@ from infra.config.queueing import Queueing
 from infra.config.rules.base import Problem, rule
 from infra.config.samples import Samples
 from infra.config.tenants import Team
-from infra.samples import ANY_NAMES, manifest, specs
 
 
 @rule
@@ -30,11 +30,11 @@ def never_admitted(
     queues: Queueing, tenants: Mapping[str, Team], found: "list[queueing.Flavour]", samples: Samples
 ) -> Iterator[Problem]:
     """The samples whose team's queue never has all that they ask for at once."""
-    for name, spec in specs(samples, ANY_NAMES).items():
+    for name, spec in shipped.specs(samples, shipped.ANY_NAMES).items():
         team = getattr(samples, name).tenant
         if team not in tenants or not queueing.takes(spec):
             continue
-        for lack in queueing.shortfalls(manifest(spec), team, tenants, found, queues):
+        for lack in queueing.shortfalls(shipped.manifest(spec), team, tenants, found, queues):
             more = f"raise tenants.{team}.quota, queues.borrow or the limits of the {lack.pool} pools"
             fix = f"{more}, or ask for fewer machines" if lack.most else f"add a {lack.pool} pool that has it"
             yield Problem(f"samples.{name}", str(lack), fix)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from infra import iam_tenant
+from infra import samples as shipped
 from infra.allocatable import quantity
 from infra.config.pools import Pool
 from infra.config.portable import NodePool, ObjectStorage
@@ -12,7 +13,6 @@ from infra.config.storage import Storage
 from infra.config.tenants import Ray, Team
 from infra.contract import HEAD_ACCOUNT, SERVE_ACCOUNT, WORKER_ACCOUNT
 from infra.ranking import DIMENSIONS
-from infra.samples import ANY_NAMES, specs
 from workloads.spec import Cluster, schedule_of
 
 NEEDS: Mapping[str, Mapping[str, Mapping[str, iam_tenant.Access]]] = {
@@ -68,7 +68,7 @@ def samples_have_their_machines(
     samples: Samples, tenants: Mapping[str, Team], pools: Mapping[str, Pool | NodePool]
 ) -> Iterator[Problem]:
     kinds = {pool.kind for pool in pools.values()}
-    for name, spec in specs(samples, ANY_NAMES).items():
+    for name, spec in shipped.specs(samples, shipped.ANY_NAMES).items():
         sample = getattr(samples, name)
         for group in spec.cluster.workers:
             if group.pool not in kinds:
@@ -98,7 +98,7 @@ def samples_have_their_machines(
 
 @rule
 def samples_choose_among_machines(samples: Samples, pools: dict[str, Pool]) -> Iterator[Problem]:
-    for name, spec in specs(samples, ANY_NAMES).items():
+    for name, spec in shipped.specs(samples, shipped.ANY_NAMES).items():
         kinds = {group.pool for group in spec.cluster.workers}
         if getattr(samples, name).optimise and not kinds & DIMENSIONS.keys():
             fix = "leave it out, or choose pools." + next(
