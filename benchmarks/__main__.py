@@ -1,12 +1,79 @@
 """`make bench`: measures everything in one run and prints each number beside what it cannot fall under."""
 
 import sys
+from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks import engine, plan
 from benchmarks.measure import Row, machine
+from rayeks.errors import UserError
+
+app = typer.Typer(no_args_is_help=False, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback(invoke_without_command=True)
+def every(context: typer.Context) -> None:
+    """Without a command: everything that `make bench` bounds."""
+    if context.invoked_subcommand is None:
+        raise typer.Exit(main())
+
+
+@app.command()
+def day(
+    contender: Annotated[list[str] | None, typer.Option(help="Whom to run, again for more; all without it.")] = None,
+    hours: Annotated[int, typer.Option(min=1, max=24, help="How much of the day.")] = 24,
+    seed: Annotated[int, typer.Option(help="Of the trace and of the interruptions.")] = 7,
+    trace: Annotated[Path | None, typer.Option(help="A trace of your own, one JSON object a line.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Write the trace there, and run nothing.")] = None,
+    publish: Annotated[bool, typer.Option("--publish", help="Put the results into docs/cost-of-a-day.md.")] = False,
+) -> None:
+    """The cost of a day through the real Karpenter and KubeRay: our pools beside those of others.
+
+    Example: `python -m benchmarks day --contender ours --hours 2`
+    """
+    from benchmarks import day as of
+    from benchmarks.day import picture
+    from benchmarks.day import trace as traces
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    if save:
+        traces.write(save, traces.generated(seed, hours))
+        return
+    items = traces.read(trace) if trace else None
+    results = of.run(contender or of.NAMES, hours=hours, seed=seed, items=items, say=say)
+    print(picture.table(sorted(results, key=lambda result: -result.usd)))
+    if publish:
+        of.publish(results, Path())
+
+
+@app.command()
+def scale(
+    clusters: Annotated[int, typer.Option(min=1, help="RayClusters, all alike.")] = 200,
+    pods: Annotated[int, typer.Option(min=1, help="Ray pods in all of them together.")] = 10_000,
+    nodes: Annotated[int, typer.Option(min=1, help="Nodes that they fill.")] = 2_000,
+    minutes: Annotated[float, typer.Option(help="When to stop, and tell how far it went.")] = 30,
+    save: Annotated[Path | None, typer.Option(help="Write the stages there as JSON.")] = None,
+) -> None:
+    """How far this machine goes: Ray clusters through the real controllers, a tenth of them at a time.
+
+    Examples: `python -m benchmarks scale --clusters 20 --pods 400 --nodes 80` · `… --clusters 1000 --pods 1000`
+    """
+    from benchmarks import scale as of
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    print(machine())
+    stages = of.run(clusters=clusters, pods=pods, nodes=nodes, minutes=minutes, say=say)
+    print(of.table(stages))
+    if save:
+        of.write(stages, save)
 
 
 def main() -> int:
@@ -36,4 +103,7 @@ def report(rows: list[Row]) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        app()
+    except UserError as error:
+        sys.exit(f"error: {error.message}" + (f"\n  fix: {error.fix}" if error.fix else ""))

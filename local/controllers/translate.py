@@ -9,12 +9,15 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from infra.requirements import ZONE
+from infra.requirements import FAMILY, ZONE
 from local.controllers.catalogue import Entry
 
 Object = dict[str, Any]
 
 GROUP, KIND = "karpenter.kwok.sh", "KWOKNodeClass"
+
+OWN_FAMILY = f"{GROUP}/instance-family"
+"""Karpenter counts values (`minValues`) of a type's own labels alone, and the simulated cloud's types have this one."""
 
 LOST = {
     "amiSelectorTerms": "images",
@@ -34,7 +37,12 @@ LOST = {
 def node_pool(name: str, spec: Mapping[str, Any], *, seconds: int = 0) -> list[Object]:
     """A NodePool of the stack and the class that its nodes are of, which join `seconds` after they were asked for."""
     moved = copy.deepcopy(dict(spec))
-    moved["template"]["spec"]["nodeClassRef"] = {"group": GROUP, "kind": KIND, "name": name}
+    template = moved["template"]["spec"]
+    template["nodeClassRef"] = {"group": GROUP, "kind": KIND, "name": name}
+    template["requirements"] = [
+        wanted | {"key": OWN_FAMILY} if wanted["key"] == FAMILY and "minValues" in wanted else wanted
+        for wanted in template["requirements"]
+    ]
     return [
         {
             "apiVersion": f"{GROUP}/v1alpha1",

@@ -65,6 +65,15 @@ class Cluster:
         }
         return [machine for machine in self.machines() if machine.name not in held]
 
+    def unjoined(self) -> list[str]:
+        """The machines that Karpenter asked for and that have not joined the cluster, in words."""
+        return [
+            f"machine {item['metadata']['name']} of {item['metadata']['labels'].get(NODEPOOL, '?')} "
+            f"({_state(item, 'Launched')}) has not joined the cluster: {_state(item, 'Registered')}"
+            for item in self.listed("/apis/karpenter.sh/v1/nodeclaims")
+            if "deletionTimestamp" not in item["metadata"] and _status(item, "Registered") != "True"
+        ]
+
     def conditions(self, group: str, plural: str) -> dict[str, dict[str, Object]]:
         """Name → condition type → condition, of a custom resource without namespaces."""
         return {
@@ -97,6 +106,23 @@ class Cluster:
         }
 
 
+def _condition(item: Object, kind: str) -> Object:
+    found: Iterable[Object] = item.get("status", {}).get("conditions", ())
+    return next((each for each in found if each["type"] == kind), {})
+
+
+def _status(item: Object, kind: str) -> str:
+    return _condition(item, kind).get("status", "Unknown")
+
+
+def _state(item: Object, kind: str) -> str:
+    """A condition in words."""
+    found = _condition(item, kind)
+    if found.get("status") == "True":
+        return kind.lower()
+    return found.get("message") or f"{kind} is {found.get('status', 'Unknown')}"
+
+
 def refused(obj: Object, error: ApiError) -> str:
     """Why the API server did not take an object."""
     metadata = obj["metadata"]
@@ -122,13 +148,11 @@ def _owner(labels: Mapping[str, str]) -> str:
 
 
 def _ready(item: Object) -> bool:
-    conditions: Iterable[Object] = item.get("status", {}).get("conditions", ())
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    return _status(item, "Ready") == "True"
 
 
 def _scheduler(item: Object) -> str:
     """The scheduler's words on a pod that it could not place."""
-    for each in item.get("status", {}).get("conditions", ()):
-        if each["type"] == "PodScheduled" and each["status"] == "False":
-            return each.get("message", "")
+    if _status(item, "PodScheduled") == "False":
+        return _condition(item, "PodScheduled").get("message", "")
     return f"phase {item.get('status', {}).get('phase', 'unknown')}"

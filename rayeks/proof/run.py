@@ -132,6 +132,8 @@ def _placed(
         for mine in [[pod for pod in pods if pod.owner == name]]
     ]
     faults += [f"{each.what}: no pod was made for it" for each in placements if not each.pods]
+    if not all(pod.ready for pod in pods):
+        faults += cluster.unjoined()
     for obj in wanted.values():
         cluster.delete(obj)
     drained = rest.drained(cluster, DRAINED_S, say)

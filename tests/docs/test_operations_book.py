@@ -86,7 +86,8 @@ def test_a_target_of_make_exists(line: str) -> None:
 @pytest.mark.parametrize("line", of("python"))
 def test_a_module_that_is_run_exists(line: str) -> None:
     argv = shlex.split(line)
-    assert argv[1] == "-m" and (ROOT / f"{argv[2].replace('.', '/')}.py").is_file()
+    module = ROOT / argv[2].replace(".", "/")
+    assert argv[1] == "-m" and (module.with_suffix(".py").is_file() or (module / "__main__.py").is_file())
 
 
 @pytest.mark.parametrize("line", of("aws"))

@@ -26,10 +26,17 @@ def test_families_sizes_zones_and_ways_to_buy_stay_as_they_are():
     spec = karpenter.node_pool("ray-cpu", CPU)
     _, made = node_pool("ray-cpu", spec)
     template = made["spec"]["template"]["spec"]
-    assert template["requirements"] == spec["template"]["spec"]["requirements"]
+    own = [wanted for wanted in spec["template"]["spec"]["requirements"] if "minValues" not in wanted]
+    assert [wanted for wanted in template["requirements"] if "minValues" not in wanted] == own
     assert made["spec"]["limits"] == spec["limits"] and made["spec"]["disruption"] == spec["disruption"]
     assert template["nodeClassRef"] == {"group": "karpenter.kwok.sh", "kind": "KWOKNodeClass", "name": "ray-cpu"}
     assert spec["template"]["spec"]["nodeClassRef"]["kind"] == "EC2NodeClass", "the stack's own is not touched"
+
+
+def test_so_many_families_are_counted_by_the_label_that_the_simulated_types_have():
+    _, made = node_pool("ray-cpu", karpenter.node_pool("ray-cpu", CPU))
+    (wanted,) = [each for each in made["spec"]["template"]["spec"]["requirements"] if "minValues" in each]
+    assert wanted == {"key": "karpenter.kwok.sh/instance-family", "operator": "Exists", "minValues": CPU.min_families}
 
 
 def test_the_class_says_how_long_a_machine_takes_to_join():

@@ -8,7 +8,8 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,20 @@ import boto3
 import pytest
 from rich.console import Console
 
-from infra import contract
+from infra import contract, queueing
+from infra.config import Platform
 from local import aws, services
 from local.controllers import KARPENTER_AWS, KUBERAY
+from local.home import root
 from local.providers.kubernetes.client import ApiError
 from rayeks.engine.down import down, processes
 from rayeks.engine.up import Outcome, up
+from rayeks.plan import plan
+from rayeks.preflight.stack import platform as configured
 from rayeks.proof import classes, launches, rest
 from rayeks.proof.cluster import LAUNCH_LABEL, Cluster
 from rayeks.proof.run import prove
+from tests.rayeks.proof.waiting import until
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -75,15 +81,6 @@ def cluster(stack: Outcome) -> Generator[Cluster]:
     yield found
     rest.clear(found, print)
     assert rest.drained(found, 180, print) is not None
-
-
-def until(holds: Callable[[], Any], within_s: float = 150) -> Any:
-    """What `holds` answers once that is something."""
-    deadline = time.monotonic() + within_s
-    while not (answer := holds()):
-        assert time.monotonic() < deadline, f"not within {within_s} s"
-        time.sleep(1)
-    return answer
 
 
 def client(service: str) -> Any:
@@ -273,6 +270,59 @@ def test_an_urgent_gang_takes_the_place_of_another_which_comes_back_after_it(clu
     until(lambda: stands(cluster, "plain", 9))
 
 
+@pytest.fixture
+def neighbour(cluster: Cluster, stack: Outcome) -> Generator[str]:
+    """A second team beside the stack's own, of equal quota: its namespace. Both queues are as two tenants' would be."""
+    platform = local_platform()
+    mine = platform.tenants["research"]
+    tenants, found = {"research": mine, "other": mine}, queueing.flavours(platform.pools)
+    settings = platform.queues
+    assert settings
+    namespace, alone = contract.namespace("other"), {"research": mine}
+
+    def queues(teams: dict[str, Any]) -> None:
+        for team in teams:
+            spec = queueing.cluster_queue(team, teams, found, settings)
+            cluster.apply(queue_object("ClusterQueue", contract.namespace(team), spec))
+        cluster.apply(queue_object("Cohort", settings.cohort, queueing.cohort(teams, found, settings)))
+
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+    for account in contract.SERVICE_ACCOUNTS:
+        metadata = {"name": account, "namespace": namespace}
+        cluster.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+    queues(tenants)
+    local = queue_object("LocalQueue", contract.QUEUE, {"clusterQueue": namespace})
+    local["metadata"]["namespace"] = namespace
+    cluster.apply(local)
+    try:
+        yield namespace
+    finally:
+        rest.clear(cluster, print)
+        cluster.delete(local)
+        cluster.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+        cluster.delete(queue_object("ClusterQueue", namespace, {}))
+        queues(alone)
+
+
+def queue_object(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": queueing.API, "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def test_what_a_team_borrowed_goes_back_when_its_owner_asks_and_is_lent_again_after(
+    cluster: Cluster, stack: Outcome, neighbour: str
+):
+    """Each is promised 32 of the pool's 64 CPUs: nine workers of four borrow, eight are one's own."""
+    cluster.apply(gang(stack, "borrower", 9))
+    until(lambda: stands(cluster, "borrower", 9))
+    owner = gang(stack, "owner", 8)
+    owner["metadata"]["namespace"] = neighbour
+    cluster.apply(owner)
+    until(lambda: stands(cluster, "owner", 8))
+    assert waits(cluster, "borrower")
+    cluster.delete(owner)
+    until(lambda: stands(cluster, "borrower", 9))
+
+
 def test_an_operator_that_is_killed_half_way_goes_on_where_it_was(cluster: Cluster, stack: Outcome):
     cluster.apply(launches.sample("train", stack.outputs["workloads"]["train"]["manifest"]))
     until(lambda: cluster.listed("/apis/ray.io/v1/rayclusters"), 30)
@@ -297,8 +347,10 @@ def test_karpenter_takes_the_stack_down_to_nothing(stack: Outcome):
 
 def platform_pools(stack: Outcome, kind: str) -> list[Any]:
     """The pools of a kind, as the stack file says them."""
-    from local.home import root
-    from rayeks.plan import plan
-    from rayeks.preflight.stack import platform
+    return [pool for pool in local_platform().pools.values() if pool.kind == kind]
 
-    return [pool for pool in platform(plan("local", root=root())).pools.values() if pool.kind == kind]
+
+@cache
+def local_platform() -> Platform:
+    """The configuration of the stack."""
+    return configured(plan("local", root=root()))
