@@ -26,6 +26,8 @@ class Machine:
     born: float
     changed: float
     """When a pod last came or went."""
+    stood: bool = False
+    """Whether it was there before the day, as one of so many that are always there."""
     ended: float | None = None
     released: float | None = None
     """Since when Karpenter may consolidate it, by its pool's own time."""
@@ -121,7 +123,8 @@ def percentile(values: Sequence[float], share: float) -> float:
 def waited(asked: float, now: float, machine: Machine) -> float:
     """Seconds that a pod waited which got its machine in the step `now`: since it was asked for, and for a machine that
     was not there before, until that takes pods."""
-    return (now - asked) * 60 + (START_S[machine.gpus > 0] if machine.born >= asked else 0)
+    fresh = machine.born >= asked and not machine.stood
+    return (now - asked) * 60 + (START_S[machine.gpus > 0] if fresh else 0)
 
 
 def ending(machine: Machine, after: Mapping[str, float]) -> float:

@@ -280,6 +280,7 @@ class Day:
             gpus=instances.known(kind).gpus,
             born=self._now,
             changed=self._now,
+            stood="replicas" in self._contender.pools[labels[POOL]],
         )
 
     def _pods(self) -> dict[str, Object]:

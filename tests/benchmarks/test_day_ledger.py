@@ -11,7 +11,7 @@ from benchmarks.day.ledger import Machine, Result
 
 
 def machine(born: float, ended: float | None, usd: float = 2.0, gpus: int = 0) -> Machine:
-    return Machine("n", "c", "pool", "m7i.xlarge", "spot", "us-west-2a", usd, gpus, born, born, ended)
+    return Machine("n", "c", "pool", "m7i.xlarge", "spot", "us-west-2a", usd, gpus, born, born, ended=ended)
 
 
 RESULT = Result(
@@ -59,6 +59,7 @@ def test_a_pod_waits_for_a_machine_that_was_not_there_and_for_nothing_on_one_tha
     assert ledger.waited(100, 100, machine(90, None)) == 0
     assert ledger.waited(100, 100, machine(100, None)) == ledger.START_S[False]
     assert ledger.waited(100, 120, machine(120, None, gpus=1)) == 1200 + ledger.START_S[True]
+    assert ledger.waited(0, 0, replace(machine(0, None), stood=True)) == 0
 
 
 def test_the_rate_rises_and_falls_with_the_machines():
