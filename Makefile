@@ -33,8 +33,8 @@ test: $(VENV)/.layer-all lint ## lint, type check and every test but the slow on
 	@$(have-browser)
 	@$(VENV)/bin/python -m pytest -m "not slow"
 
-drills: $(VENV)/.layer-all ## the slow tests: what befalls the whole local stack, and jobs on Ray that are killed
-	@$(VENV)/bin/python -m pytest -m slow
+drills: $(VENV)/.layer-all ## the slow tests, such as jobs that are killed: make drills WHAT=tests/rayeks/launching
+	@$(VENV)/bin/python -m pytest -m slow $(WHAT)
 
 lint: $(VENV)/.layer-local ## formatting, lint and types
 	@$(VENV)/bin/ruff format --check --quiet .

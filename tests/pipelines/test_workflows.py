@@ -146,3 +146,15 @@ def test_a_pipeline_goes_to_the_account_and_the_role_of_its_stack(stack: str) ->
     assert found["role"] == f"arn:aws:iam::{number}:role/pulumi-{name}-deploy"
     assert found["backend"] == f"s3://pulumi-state-{number}-{account['aws:region']}?region={account['aws:region']}"
     assert (found["account"], found["region"]) == (number, account["aws:region"])
+
+
+def test_every_slow_test_is_run_by_one_job_of_the_drills_and_every_job_has_one() -> None:
+    groups = [what.split() for what in read(FOLDER / "test.yml")["jobs"]["drills"]["strategy"]["matrix"]["what"]]
+    slow = [file for file in (ROOT / "tests").rglob("test_*.py") if "pytest.mark.slow" in file.read_text()]
+    slow.remove(Path(__file__))
+    by_group = {
+        " ".join(paths): [file for file in slow if any(file.is_relative_to(ROOT / path) for path in paths)]
+        for paths in groups
+    }
+    assert all(by_group.values()), by_group
+    assert sorted(file for files in by_group.values() for file in files) == sorted(slow)
