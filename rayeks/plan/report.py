@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.config import PortablePlatform
 from rayeks.errors import UserError
+from rayeks.plan.alarms import Alarm, Kind, alarms
 from rayeks.plan.bill import Bill, bill, total
 from rayeks.plan.capacity import Capacity, capacity
 from rayeks.plan.constraints import Finding, check, unchecked
@@ -17,7 +18,6 @@ from rayeks.plan.model import Plan
 from rayeks.plan.nodes import Nodes, nodes
 from rayeks.plan.platform import settings
 from rayeks.plan.runs import Run, runs
-from rayeks.report.alarms import Alarm, Kind, alarms
 
 if TYPE_CHECKING:
     from rayeks.plan.base import Comparison
@@ -47,7 +47,15 @@ class Report:
     @cached_property
     def alarms(self) -> tuple[Alarm, ...]:
         """Everything that breaks, the gravest first."""
-        return alarms(self)
+        found = alarms(
+            comparison=self.comparison,
+            findings=self.findings,
+            policies=self.policies,
+            capacity=self.capacity,
+            bill=self.bill,
+            runs=self.runs,
+        )
+        return tuple(found)
 
     def to_json(self) -> dict[str, Any]:
         """The plan's document with everything that is said of it."""

@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rayeks.plan.alarms import Alarm
 from rayeks.plan.bill import Bill
 from rayeks.plan.critical_path import CriticalPath
 from rayeks.plan.model import STACK_TYPE, Plan
 from rayeks.plan.values import public
 from rayeks.report import words
-from rayeks.report.alarms import Alarm
 from rayeks.report.changes import counts, rows
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from rayeks.plan.alarms import Alarm
 from rayeks.plan.bill import Bill, total
 from rayeks.plan.critical_path import CriticalPath
 from rayeks.plan.model import STACK_TYPE, Plan, Resource
 from rayeks.plan.values import public
 from rayeks.report import words
-from rayeks.report.alarms import Alarm
 from rayeks.report.changes import counts, rows
 
 if TYPE_CHECKING:

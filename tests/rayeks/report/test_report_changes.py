@@ -10,13 +10,13 @@ from rich.console import Console
 
 from infra.policies import Severity, Verdict
 from rayeks.plan import Resource
+from rayeks.plan.alarms import Kind
 from rayeks.plan.base import Comparison
 from rayeks.plan.constraints import Finding
 from rayeks.plan.difference import Difference
 from rayeks.plan.judged import Judgement
 from rayeks.plan.report import Report
 from rayeks.plan.steps import Op, Step
-from rayeks.report.alarms import Kind
 from rayeks.report.html import page
 from rayeks.report.markdown import comment
 from rayeks.report.terminal import render

@@ -5,10 +5,10 @@ import io
 from rich.console import Console
 
 from rayeks.plan import Plan, Resource
+from rayeks.plan.alarms import Alarm, Kind
 from rayeks.plan.creation_times import Time
 from rayeks.plan.critical_path import critical_path
 from rayeks.plan.report import assess
-from rayeks.report.alarms import Alarm, Kind
 from rayeks.report.terminal import breaks, path, render
 
 PROGRAM = """

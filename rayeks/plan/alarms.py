@@ -1,14 +1,18 @@
 """What breaks, gathered from every part of a report: what is to be read before anything else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from rayeks.plan.capacity import PodRow
-    from rayeks.plan.report import Report
+from rayeks.plan.bill import Bill
+from rayeks.plan.capacity import Capacity
+from rayeks.plan.constraints import Finding
+from rayeks.plan.judged import Judgement
+from rayeks.plan.runs import Run
 
+if TYPE_CHECKING:
+    from rayeks.plan.base import Comparison
 
 ASK = "`rayeks prices refresh` asks AWS"
 
@@ -38,34 +42,34 @@ class Alarm:
         return {"kind": str(self.kind), "text": self.text, "fix": self.fix, "stops": self.stops}
 
 
-def alarms(report: "Report") -> tuple[Alarm, ...]:
+def alarms(
+    *,
+    comparison: "Comparison | None",
+    findings: Iterable[Finding],
+    policies: Judgement | None,
+    capacity: Capacity | None,
+    bill: Bill | None,
+    runs: Iterable[Run],
+) -> Iterator[Alarm]:
     """Everything that breaks, the gravest first."""
-    return tuple(_alarms(report))
-
-
-def _alarms(report: "Report") -> Iterator[Alarm]:
-    comparison = report.comparison
+    pods = capacity.pods if capacity else ()
     changes = comparison.difference if comparison else None
     for loss in changes.losses if changes else ():
         # A loss is for a reviewer to decide: a stack that is taken away on purpose is no mistake.
         yield Alarm(Kind.DATA, str(loss), stops=False)
-    for finding in report.findings:
+    for finding in findings:
         yield Alarm(Kind.REFUSED, str(finding))
-    for verdict in report.policies.stopping if report.policies else ():
+    for verdict in policies.stopping if policies else ():
         subject = f"{verdict.resource} " if verdict.resource else "the stack "
         yield Alarm(Kind.POLICY, f"{verdict.policy}: {subject}{verdict.message}", verdict.fix)
-    for row in _pods(report):
+    for row in pods:
         if row.pool is None:
             why = row.lacks[0] if row.lacks else "there is no pool"
             yield Alarm(Kind.CAPACITY, f"sample {row.sample}: {row.count} × {row.pod} would stay Pending: {why}")
     if comparison and comparison.problem:
         yield Alarm(Kind.BASE, comparison.problem, stops=False)
-    for what in report.bill.unknown if report.bill else ():
+    for what in bill.unknown if bill else ():
         yield Alarm(Kind.PRICE, f"{what} has no price: the total is too low by it", ASK, stops=False)
-    for run in report.runs:
-        if run.hour is None and not any(row.sample == run.sample and row.lacks for row in _pods(report)):
+    for run in runs:
+        if run.hour is None and not any(row.sample == run.sample and row.lacks for row in pods):
             yield Alarm(Kind.PRICE, f"an hour of sample {run.sample} has no price", ASK, stops=False)
-
-
-def _pods(report: "Report") -> "tuple[PodRow, ...]":
-    return report.capacity.pods if report.capacity else ()
