@@ -3,6 +3,8 @@
 VENV := .venv
 RAYEKS := $(VENV)/bin/rayeks
 STACK ?= prod
+# Each process of the tests has a Kubernetes and a Pulumi engine of its own: about 2 GiB.
+WORKERS ?= 2
 PYTHONS := python3 python3.13 python3.12 python3.11 python3.14
 PYTHON := $(shell for p in $(PYTHONS); do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
@@ -31,7 +33,7 @@ proof: $(VENV)/.layer-local ## the real controllers place what a stack runs, on 
 
 test: $(VENV)/.layer-all lint ## lint, type check and every test but the slow ones
 	@$(have-browser)
-	@$(VENV)/bin/python -m pytest -m "not slow"
+	@$(VENV)/bin/python -m pytest -m "not slow" --numprocesses $(WORKERS) --dist loadfile
 
 drills: $(VENV)/.layer-all ## the slow tests, such as jobs that are killed: make drills WHAT=tests/rayeks/launching
 	@$(VENV)/bin/python -m pytest -m slow $(WHAT)
