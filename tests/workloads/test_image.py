@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from infra import contract
+from local.toolchain import module_dir
 from workloads.manifests import RESTRICTED
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,6 +38,13 @@ def test_the_base_is_pinned_by_its_digest_and_nothing_else_is_a_base() -> None:
 def test_it_runs_as_the_user_that_the_manifests_ask_for() -> None:
     assert instructions("USER")[-1] == str(RESTRICTED["runAsUser"])
     assert RECIPE.rindex("\nUSER") > max(RECIPE.rindex("\nRUN"), RECIPE.rindex("\nCOPY"))
+
+
+def test_it_has_what_kuberay_asks_a_serve_worker_s_health_with() -> None:
+    operator = module_dir("github.com/ray-project/kuberay/ray-operator")
+    constants = (operator / "controllers/ray/utils/constant.go").read_text()
+    (tool,) = re.findall(r'BaseWgetHealthCommand = "(\w+) ', constants)
+    assert re.search(rf"apt-get install .*\b{tool}\b", RECIPE)
 
 
 def test_no_secret_is_asked_for_or_written_down() -> None:
