@@ -40,9 +40,11 @@ SERVICE_ACCOUNTS = (HEAD_ACCOUNT, WORKER_ACCOUNT, SERVE_ACCOUNT, NOTEBOOK_ACCOUN
 
 SHARED_CLAIM = "shared"
 SCRATCH_CLAIM = "scratch"
+DATASETS_CLAIM = "datasets"
 SHARED_PATH = "/mnt/shared"
 SCRATCH_PATH = "/mnt/scratch"
-"""The claims of a tenant (EFS, FSx for Lustre), and where its pods mount them."""
+DATASETS_PATH = "/mnt/datasets"
+"""The claims of a tenant (EFS, FSx for Lustre, its part of the bucket `datasets`), and where its pods mount them."""
 
 RAY_LOGS = "ray-logs"
 RAY_LOGS_PATH = "/tmp/ray"

@@ -36,7 +36,7 @@ def tie(tenants: Tenants, platform: Platform, *, cluster: Cluster, storage: Stor
         _people(made, team, settings, platform.name, cluster)
         _identities(made, team, _reads(platform, settings), platform, cluster, storage)
         below = ResourceOptions(parent=made.namespace)
-        Volumes(team, settings, storage=storage, provider=cluster.kubernetes, opts=below)
+        Volumes(team, settings, storage=storage, region=platform.region, provider=cluster.kubernetes, opts=below)
     for source, database in platform.data_sources.items():
         if isinstance(database, RdsSource):
             # The database's own group: nodes come in by the cluster's, whichever pool made them.

@@ -1,4 +1,4 @@
-"""A team's claims on the stack's file systems: volumes that exist already, bound by name."""
+"""A team's claims on the stack's file systems and its data: volumes that exist already, bound by name."""
 
 import pulumi
 import pulumi_kubernetes
@@ -17,11 +17,11 @@ RAY_UID, RAY_GID = 1000, 100
 UNAWAITED = {"pulumi.com/skipAwait": "true"}
 
 NOMINAL = "1Gi"
-"""Kubernetes wants a size, and counts it against the team's quota; EFS and Lustre ignore it."""
+"""Kubernetes wants a size, and counts it against the team's quota; EFS, Lustre and S3 ignore it."""
 
 
 class Volumes(pulumi.ComponentResource):
-    """The claims of one team: `shared` on EFS by an access point of its own, `scratch` on Lustre."""
+    """The claims of one team: `shared` on EFS by an access point, `scratch` on Lustre, `datasets` on S3."""
 
     def __init__(
         self,
@@ -29,6 +29,7 @@ class Volumes(pulumi.ComponentResource):
         settings: Tenant,
         *,
         storage: Storage,
+        region: str,
         provider: pulumi_kubernetes.Provider,
         opts: ResourceOptions,
     ) -> None:
@@ -52,6 +53,21 @@ class Volumes(pulumi.ComponentResource):
                 storage.scratch.id,
                 attributes={"dnsname": storage.scratch.dns_name, "mountname": storage.scratch.mount_name},
                 mount_options=["flock"],
+            )
+        if contract.DATASETS_CLAIM in storage.buckets:
+            self._claim(
+                contract.DATASETS_CLAIM,
+                "s3.csi.aws.com",
+                f"{self._namespace}-{contract.DATASETS_CLAIM}",
+                # As the pod that mounts it, by its own role: the driver's reaches every team's part of the bucket.
+                attributes={"bucketName": storage.buckets[contract.DATASETS_CLAIM], "authenticationSource": "pod"},
+                mount_options=[
+                    f"region {region}",
+                    f"prefix {self._namespace}/",
+                    f"uid {RAY_UID}",
+                    f"gid {RAY_GID}",
+                    "allow-other",
+                ],
             )
         self.register_outputs({})
 

@@ -67,10 +67,13 @@ def _volumes(stack: Stack) -> Iterator[str]:
         bound = volume["spec"]["claimRef"]
         if (bound["namespace"], bound["name"]) != (HOME, name):
             yield f"volume {volume['metadata']['name']} is for {bound['namespace']}/{bound['name']}, not for {name}"
+        own = f"prefix {HOME}/"
+        if volume["spec"]["csi"]["driver"] == "s3.csi.aws.com" and own not in volume["spec"]["mountOptions"]:
+            yield f"volume {volume['metadata']['name']} shows more of the bucket than the team's own part"
         for key in ("storageClassName", "accessModes"):
             if claim["spec"][key] != volume["spec"][key]:
                 yield f"claim {name} and its volume differ in {key}"
-    for name in {contract.SHARED_CLAIM, contract.SCRATCH_CLAIM} - claims.keys():
+    for name in {contract.SHARED_CLAIM, contract.SCRATCH_CLAIM, contract.DATASETS_CLAIM} - claims.keys():
         yield f"the team has no claim {name}"
 
 
@@ -191,6 +194,10 @@ def claim_reference(stack: Stack) -> None:
     stack.of("PersistentVolume")[f"{HOME}-scratch"]["spec"]["claimRef"]["name"] = "fast"
 
 
+def prefix(stack: Stack) -> None:
+    stack.of("PersistentVolume")[f"{HOME}-datasets"]["spec"]["mountOptions"].remove(f"prefix {HOME}/")
+
+
 def mount(stack: Stack) -> None:
     (spec, *_) = _specs(stack.workloads["train"])
     spec["volumes"].append({"name": "x", "persistentVolumeClaim": {"claimName": "share"}})
@@ -219,6 +226,7 @@ BREAKS: dict[str, tuple[Callable[[Stack], None], str]] = {
     "parts": (parts, "quota team has 400 of requests.nvidia.com/gpu.shared"),
     "claim": (claim, "the team has no claim shared"),
     "claim reference": (claim_reference, "volume ray-research-scratch is for ray-research/fast, not for scratch"),
+    "prefix": (prefix, "volume ray-research-datasets shows more of the bucket"),
     "mount": (mount, "train: ray-head mounts claim share"),
     "account": (account, "train: ray-worker runs as ray-worker, which is not there"),
     "cluster queue": (cluster_queue, "queue jobs leads to research"),
