@@ -255,6 +255,17 @@ def test_training_over_efa_tells_nccl_so() -> None:
     assert job.cluster.env["FI_EFA_USE_HUGE_PAGE"] == "0"
 
 
+def test_checkpoints_on_shared_files_are_mounted_at_one_place_by_head_and_workers() -> None:
+    for path, claim in (("/mnt/shared/runs", "shared"), ("/mnt/scratch/runs", "scratch")):
+        where: dict[str, Any] = {"namespace": "ray-a", "bucket_uri": path, "image": "ray", "team": "a"}
+        spec = ray_job(train.job(**where))["spec"]["rayClusterSpec"]
+        for group in (spec["headGroupSpec"], *spec["workerGroupSpecs"]):
+            pod = group["template"]["spec"]
+            mounted = {mount["mountPath"]: mount["name"] for mount in pod["containers"][0]["volumeMounts"]}
+            assert mounted[path.removesuffix("/runs")] == claim
+            assert {"name": claim, "persistentVolumeClaim": {"claimName": claim}} in pod["volumes"]
+
+
 def test_manifests_are_not_shared_between_calls() -> None:
     first, untouched = ray_job(the_job()), ray_job(the_job())
     copied = copy.deepcopy(first)

@@ -9,7 +9,7 @@ from infra import contract
 from workloads.flags import Flags, at_least
 from workloads.hybrid.settings import Settings
 from workloads.storage import StorageError
-from workloads.train.settings import PROFILES
+from workloads.train.settings import PROFILES, TrainError
 
 HELP = """\
 One job of four stages, each on machines of its own kind that come when it begins and go when it ends:
@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> int:
         if flags.resume and not open_storage(settings.folder).names():
             raise StorageError(f"there is no run {flags.resume!r} to resume in {flags.storage}")
         run(settings)
-    except StorageError as error:
+    except (StorageError, TrainError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

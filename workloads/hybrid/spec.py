@@ -7,8 +7,9 @@ from workloads.spec import Cluster, Environment, Job, Owner, Resources, Workers
 CPU_WORKER = Resources(cpu=4, memory_gib=8)
 GPU_WORKER = Resources(cpu=4, memory_gib=16, gpus=1, num_cpus=0)
 
-IDLE_S = 5
-"""How long a machine may idle before it goes: stages do not come back to a kind, so waiting is paid for nothing."""
+IDLE_S = 2
+"""How long a machine may idle before it goes: stages do not come back to a kind, so waiting is paid for nothing. One
+that work waits for, such as a gang's first, does not count as idle."""
 
 
 def job(

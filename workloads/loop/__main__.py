@@ -10,7 +10,7 @@ from workloads.data.units import DataError
 from workloads.flags import Flags, at_least
 from workloads.registry import ModelError
 from workloads.storage import StorageError
-from workloads.train.settings import PROFILES
+from workloads.train.settings import PROFILES, TrainError
 
 HELP = """\
 Train a model, register it with its metrics, promote it if it is good enough, and score the data with it.
@@ -77,7 +77,7 @@ def main(arguments: list[str]) -> int:
     )
     try:
         run(settings)
-    except (StorageError, DataError, ModelError) as error:
+    except (StorageError, TrainError, DataError, ModelError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

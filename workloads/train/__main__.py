@@ -9,7 +9,7 @@ from infra import contract
 from workloads.flags import Flags, at_least
 from workloads.storage import StorageError, open_storage
 from workloads.train.driver import fit
-from workloads.train.settings import DDP, PROFILES, STRATEGIES, Placement, Settings
+from workloads.train.settings import DDP, PROFILES, STRATEGIES, Placement, Settings, TrainError
 
 HELP = """\
 Train a digit classifier on Ray, data-parallel, with a checkpoint after each epoch.
@@ -89,7 +89,7 @@ def main(arguments: list[str]) -> int:
         )
         placement = Placement(flags.workers, flags.max_failures, flags.keep_checkpoints, flags.worker_logs)
         fit(settings, PROFILES[flags.profile], placement)
-    except StorageError as error:
+    except (StorageError, TrainError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -23,12 +23,12 @@ def fit(settings: Settings, profile: Profile, placement: Placement, say: Say = p
     """Train to the last epoch; every row goes to `say` as it happens. Returns the last one.
 
     Continues where the newest whole checkpoint of the run left off, whatever ended the run before.
-    Raises StorageError before anything starts, and Ray Train's TrainingFailedError after `max_failures`.
+    Raises StorageError before anything starts, and TrainError after `max_failures`.
     """
     began = time.monotonic()
     storage = open_storage(settings.storage)
     check(storage)
-    for variable, value in profile.environment().items():
+    for variable, value in profile.environment(elastic=isinstance(placement.workers, tuple)).items():
         os.environ.setdefault(variable, value)
     if settings.base:
         from workloads.train.loop import read_base

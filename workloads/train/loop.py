@@ -48,10 +48,10 @@ def train_worker(settings: Settings, say: Say) -> dict[str, Any]:
     restored = _restore(run, rank, world, device, say)
     first, outcome = 0, {}
     if restored:
-        sharding.restore(model, restored.state, optimiser)
+        sharding.restore(model, restored.state, settings.strategy, optimiser)
         first, outcome = restored.epoch + 1, {**restored.metrics, "checkpoint": restored.name}
     elif settings.base:
-        sharding.restore(model, read_base(settings.base, settings.hidden).state)
+        sharding.restore(model, read_base(settings.base, settings.hidden).state, settings.strategy)
     if rank == 0:
         say({"event": "training", "first_epoch": first, "epochs": settings.epochs, "world_size": world})
 
@@ -65,7 +65,7 @@ def train_worker(settings: Settings, say: Say) -> dict[str, Any]:
         last = epoch == settings.epochs - 1
         if last or preempted or (epoch + 1) % settings.checkpoint_every == 0:
             name = checkpoint.new_name(epoch)
-            state = sharding.state(model, optimiser)
+            state = sharding.state(model, optimiser, settings.strategy)
             _report(row, name, state if rank == 0 else None, run if settings.in_process else None)
             outcome = {**row, "checkpoint": name}
         else:
@@ -145,5 +145,8 @@ def _report(row: dict[str, Any], name: str, state: dict[str, Any] | None, run: S
     with tempfile.TemporaryDirectory() as folder:
         checkpoint.write(Path(folder), state, epoch=row["epoch"], metrics=row)
         if run:
-            run.child(name).copy_in(Path(folder))
+            try:
+                run.child(name).copy_in(Path(folder))
+            except OSError as error:
+                raise StorageError(f"checkpoint {run.uri}/{name} cannot be written: {error}") from error
         train.report(row, checkpoint=train.Checkpoint.from_directory(folder), checkpoint_dir_name=name)

@@ -12,14 +12,15 @@ import ray
 from ray.util.queue import Queue
 
 from workloads.storage import Storage, open_storage
-from workloads.train.settings import Placement, Profile, Settings
+from workloads.train.settings import Placement, Profile, Settings, TrainError
 
 if TYPE_CHECKING:  # `ray.train` chooses these classes at run time, where type checkers see two generations of them
     from ray.train.v2.api.callback import UserCallback
     from ray.train.v2.api.config import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+    from ray.train.v2.api.exceptions import TrainingFailedError
     from ray.train.v2.torch.torch_trainer import TorchTrainer
 else:
-    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig, UserCallback
+    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig, TrainingFailedError, UserCallback
     from ray.train.torch import TorchTrainer
 from ray.train.torch import TorchConfig
 
@@ -77,7 +78,13 @@ def fit_in_process(train: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 def _outcome(trainer: TorchTrainer) -> dict[str, Any]:
     # `Result.metrics` is None in a run that had nothing left to train; what rank 0 returned always is there.
-    result: Any = trainer.fit()
+    try:
+        result: Any = trainer.fit()
+    except TrainingFailedError as error:
+        failures = getattr(error, "worker_failures", {}) or {0: error}
+        rank, failure = min(failures.items())
+        last = (str(failure).strip().splitlines() or [type(failure).__name__])[-1]
+        raise TrainError(f"training ended with a failure of worker {rank}: {last}") from error
     return result.return_value
 
 

@@ -6,6 +6,10 @@ DDP, FSDP = STRATEGIES = ("ddp", "fsdp")
 """The model whole on each worker, or in shards over all of them."""
 
 
+class TrainError(Exception):
+    """A run that failed more often than it may; the message has the last failure's own words."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """What a run learns and how; equal settings and seed give equal results for any number of workers."""
@@ -39,6 +43,9 @@ class Placement:
     worker_logs: bool = False
 
 
+ELASTIC_START_S = 20.0
+
+
 @dataclass(frozen=True)
 class Profile:
     """The machine-dependent half of a training run; times are in seconds.
@@ -58,11 +65,16 @@ class Profile:
     collective_timeout_s: float = 300.0
     preemption_poll_s: float = 2.0
 
-    def environment(self) -> dict[str, str]:
-        """Ray Train's own variables; the driver sets them before it imports Ray, which hands them on."""
+    def environment(self, *, elastic: bool = False) -> dict[str, str]:
+        """Ray Train's own variables; the driver sets them before it imports Ray, which hands them on.
+
+        An elastic run starts with the machines that there are, so it waits for none: after a loss Ray Train asks for
+        the old number until it has learnt better, and each time waits as long as it may.
+        """
+        start_s = min(self.start_timeout_s, ELASTIC_START_S) if elastic else self.start_timeout_s
         return {
             "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": str(self.health_check_s),
-            "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": str(self.start_timeout_s),
+            "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": str(start_s),
             "RAY_TRAIN_PREEMPTION_POLL_INTERVAL_S": str(self.preemption_poll_s),
         }
 

@@ -1,21 +1,17 @@
-"""How the model lies over the workers: whole on each, or in shards; checkpoints are of one form for both."""
+"""How the model lies over the workers: whole on each, or in shards; checkpoints are of one form for both.
+
+A run that comes back after a loss waits for its workers' imports: what only shards need is imported for them alone.
+"""
 
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import nn
-from torch.distributed.checkpoint.state_dict import (
-    StateDictOptions,
-    get_model_state_dict,
-    get_optimizer_state_dict,
-    set_model_state_dict,
-    set_optimizer_state_dict,
-)
 
 from workloads.train.settings import FSDP
 
-WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
+State = dict[str, Any]
 
 
 def spread(model: nn.Module, strategy: str, device: torch.device) -> nn.Module:
@@ -42,19 +38,46 @@ def spread(model: nn.Module, strategy: str, device: torch.device) -> nn.Module:
     return model
 
 
-def state(model: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+def state(model: nn.Module, optimiser: torch.optim.Optimizer, strategy: str) -> State:
     """What a checkpoint holds: whole tensors by the names of the bare model. All ranks call; rank 0 gets it.
 
     It must fit into the memory of one machine, as the model did before it was sharded.
     """
-    return {
-        "model": get_model_state_dict(model, options=WHOLE),
-        "optimiser": get_optimizer_state_dict(model, optimiser, options=WHOLE),
-    }
+    if strategy == FSDP and dist.is_initialized():
+        from torch.distributed.checkpoint import state_dict
+
+        whole = state_dict.StateDictOptions(full_state_dict=True, cpu_offload=True)
+        return {
+            "model": state_dict.get_model_state_dict(model, options=whole),
+            "optimiser": state_dict.get_optimizer_state_dict(model, optimiser, options=whole),
+        }
+    bare, found = _bare(model), optimiser.state_dict()
+    names = dict(enumerate(name for name, _ in bare.named_parameters()))
+    return {"model": bare.state_dict(), "optimiser": _renamed(found, names)}
 
 
-def restore(model: nn.Module, found: dict[str, Any], optimiser: torch.optim.Optimizer | None = None) -> None:
+def restore(model: nn.Module, found: State, strategy: str, optimiser: torch.optim.Optimizer | None = None) -> None:
     """Take up the state of any number of workers, however they shared it; each rank its part."""
-    set_model_state_dict(model, found["model"], options=WHOLE)
+    if strategy == FSDP and dist.is_initialized():
+        from torch.distributed.checkpoint import state_dict
+
+        whole = state_dict.StateDictOptions(full_state_dict=True, cpu_offload=True)
+        state_dict.set_model_state_dict(model, found["model"], options=whole)
+        if optimiser:
+            state_dict.set_optimizer_state_dict(model, optimiser, found["optimiser"], options=whole)
+        return
+    bare = _bare(model)
+    bare.load_state_dict(found["model"])
     if optimiser:
-        set_optimizer_state_dict(model, optimiser, found["optimiser"], options=WHOLE)
+        numbers = {name: number for number, (name, _) in enumerate(bare.named_parameters())}
+        optimiser.load_state_dict(_renamed(found["optimiser"], numbers))
+
+
+def _bare(model: nn.Module) -> nn.Module:
+    return getattr(model, "module", model)
+
+
+def _renamed(found: State, names: dict[Any, Any]) -> State:
+    """An optimiser's state by other names of its parameters: PyTorch's optimisers number them, shards name them."""
+    groups = [{**group, "params": [names[key] for key in group["params"]]} for group in found["param_groups"]]
+    return {"state": {names[key]: value for key, value in found["state"].items()}, "param_groups": groups}

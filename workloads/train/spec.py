@@ -1,7 +1,7 @@
 """The training sample as a RayJob: a gang of equal workers on one pool, placed and paid by the stack's choices."""
 
 from infra import contract
-from workloads.spec import Cluster, Environment, Job, Owner, Resources, Workers
+from workloads.spec import Cluster, Environment, Head, Job, Mount, Owner, Resources, Workers
 
 CPU_WORKER = Resources(cpu=4, memory_gib=8)
 GPU_WORKER = Resources(cpu=4, memory_gib=16, gpus=1, num_cpus=0)
@@ -9,6 +9,8 @@ GPU_WORKER = Resources(cpu=4, memory_gib=16, gpus=1, num_cpus=0)
 # aws-ofi-nccl finds EFA by itself; huge pages would break the forks of data loaders, and eth* carries NCCL's bootstrap.
 # Source: awsome-distributed-training, "EFA cheatsheet".
 EFA_ENV: Environment = {"FI_EFA_USE_HUGE_PAGE": "0", "NCCL_SOCKET_IFNAME": "eth", "NCCL_DEBUG": "WARN"}
+
+SHARED = {contract.SHARED_PATH: contract.SHARED_CLAIM, contract.SCRATCH_PATH: contract.SCRATCH_CLAIM}
 
 
 def job(
@@ -31,7 +33,8 @@ def job(
 ) -> Job:
     """The spec of one training job with `workers` equal pods; with `least`, of a run that goes on with so few.
 
-    `bucket_uri` is the `s3://bucket/prefix` under which each run keeps its checkpoints. `pool` defaults to
+    `bucket_uri` is the `s3://bucket/prefix` under which each run keeps its checkpoints, or a folder of the tenant's
+    shared files (`/mnt/shared/…`, `/mnt/scratch/…`), which every pod then mounts. `pool` defaults to
     `ray-cpu` or `ray-gpu-train`, `worker` to 4 CPUs and 8 GiB, or 4 CPUs, 16 GiB and one GPU.
     """
     each = worker or (GPU_WORKER if gpu else CPU_WORKER)
@@ -43,6 +46,7 @@ def job(
         **(EFA_ENV if contract.EFA_RESOURCE in each.devices else {}),
         **(env or {}),
     }
+    mounts = tuple(Mount(claim=claim, path=path) for path, claim in SHARED.items() if bucket_uri.startswith(f"{path}/"))
     group = Workers(
         name="trainers",
         pool=pool or (contract.RAY_GPU_TRAIN.name if gpu else contract.RAY_CPU.name),
@@ -50,10 +54,17 @@ def job(
         replicas=workers,
         least=least,
         one_zone=True,
+        mounts=mounts,
     )
     return Job(
         name=name,
         owner=Owner(namespace=namespace, team=team, project=project, queue=queue),
-        cluster=Cluster(image=image, workers=(group,), autoscaling=least is not None, env=variables),
+        cluster=Cluster(
+            image=image,
+            head=Head(mounts=mounts),
+            workers=(group,),
+            autoscaling=least is not None,
+            env=variables,
+        ),
         entrypoint="python -m workloads.train",
     )

@@ -1,13 +1,15 @@
 """The training loop in this process: what it learns, and what it does after it was ended."""
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from workloads.storage import StorageError
+from workloads.storage import Storage, StorageError
 from workloads.train import checkpoint
 
 pytestmark = pytest.mark.ray
@@ -123,3 +125,24 @@ def test_a_base_that_is_broken_or_of_another_shape_is_named(train: Train) -> Non
     (Path(trained) / checkpoint.STATE).write_bytes(b"")
     with pytest.raises(StorageError, match=r"base .* cannot be used: state.pt does not match its seal"):
         train(run="tuned", base=trained)
+
+
+def test_storage_that_fills_up_ends_the_run_with_its_name_and_leaves_nothing_that_is_trusted(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = train(epochs=2)[-1]
+    write = Storage.write
+
+    def no_room(self: Storage, name: str, content: bytes) -> None:
+        if name == checkpoint.STATE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(self, name, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, "write", no_room)
+        with pytest.raises(StorageError, match=r"checkpoint .*/one/epoch-00002-.* cannot be written: .*No space left"):
+            train(epochs=4)
+    again = train(epochs=4)
+    assert "state.pt is missing" in events(again, "fallback")[0]["detail"]
+    assert [row["epoch"] for row in epochs(again)] == [2, 3]
+    assert before["checkpoint"] != again[-1]["checkpoint"]
