@@ -18,9 +18,9 @@ def spread(model: nn.Module, strategy: str, device: torch.device) -> nn.Module:
     """The model on this worker's device: a replica (`ddp`), or with each layer's weights in shards (`fsdp`).
 
     Sharded, a layer is whole only while it computes, so weights, gradients and the optimiser's state take a share of
-    memory on each worker; on GPUs it computes in bfloat16. Without a process group there is nobody to share with.
+    memory on each worker; on GPUs it computes in bfloat16. A worker that is alone has nobody to share with.
     """
-    if strategy != FSDP or not dist.is_initialized():
+    if not _shared(strategy):
         from ray.train.torch import prepare_model
 
         return prepare_model(model)
@@ -43,7 +43,7 @@ def state(model: nn.Module, optimiser: torch.optim.Optimizer, strategy: str) -> 
 
     It must fit into the memory of one machine, as the model did before it was sharded.
     """
-    if strategy == FSDP and dist.is_initialized():
+    if _shared(strategy):
         from torch.distributed.checkpoint import state_dict
 
         whole = state_dict.StateDictOptions(full_state_dict=True, cpu_offload=True)
@@ -58,7 +58,7 @@ def state(model: nn.Module, optimiser: torch.optim.Optimizer, strategy: str) -> 
 
 def restore(model: nn.Module, found: State, strategy: str, optimiser: torch.optim.Optimizer | None = None) -> None:
     """Take up the state of any number of workers, however they shared it; each rank its part."""
-    if strategy == FSDP and dist.is_initialized():
+    if _shared(strategy):
         from torch.distributed.checkpoint import state_dict
 
         whole = state_dict.StateDictOptions(full_state_dict=True, cpu_offload=True)
@@ -71,6 +71,10 @@ def restore(model: nn.Module, found: State, strategy: str, optimiser: torch.opti
     if optimiser:
         numbers = {name: number for number, (name, _) in enumerate(bare.named_parameters())}
         optimiser.load_state_dict(_renamed(found["optimiser"], numbers))
+
+
+def _shared(strategy: str) -> bool:
+    return strategy == FSDP and dist.is_initialized() and dist.get_world_size() > 1
 
 
 def _bare(model: nn.Module) -> nn.Module:
