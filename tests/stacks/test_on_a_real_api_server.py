@@ -65,7 +65,7 @@ def api(kubernetes: Kubernetes) -> ApiServer:
 def test_every_object_of_a_stack_is_taken(api: ApiServer, stack: str) -> None:
     refused = []
     for item in objects(plan(stack, root=ROOT)):
-        if item["kind"] == "PersistentVolume":  # what it stands for can never change, and here it is another's
+        if item["kind"].startswith("PersistentVolume"):  # what they stand for never changes, and here it is another's
             item["metadata"]["name"] += f"-{stack}"
         try:
             apply(api, item, dry_run=item["kind"] != "Namespace")
