@@ -2,29 +2,30 @@
 
 import asyncio
 import logging
-from typing import Annotated, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import ray
 from fastapi import FastAPI, HTTPException
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from ray import serve
 from ray.serve.exceptions import BackPressureError
 from ray.serve.handle import DeploymentHandle
 
-from workloads import digits, registry
+from workloads import registry
 from workloads.serve import classifier
 from workloads.serve.device import Device
+from workloads.serve.request import Request
 from workloads.storage import open_storage
 
 FOLLOW_S = 10.0
 """How often an alias is looked up, seconds."""
 
+BATCH, BATCHES = 32, 4
+"""Requests that go through the stages together at most, and how many such batches of one ingress are on their way."""
+
 log = logging.getLogger("ray.serve")
 api = FastAPI(title="Digits", docs_url=None, redoc_url=None)
-
-Pixel = Annotated[float, Field(ge=0, le=16)]
-Tenant = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 
 
 class Arguments(BaseModel):
@@ -34,21 +35,21 @@ class Arguments(BaseModel):
     models: str
 
 
-class Request(BaseModel):
-    """One image of 64 pixels, 0–16, and whose head is asked beside the shared classifier."""
+class Classified(NamedTuple):
+    """What the shared model says of a batch, by row; `features` (n × width) where they were asked for."""
 
-    model_config = ConfigDict(extra="forbid")
-    pixels: Annotated[list[Pixel], Field(min_length=digits.FEATURES, max_length=digits.FEATURES)]
-    tenant: Tenant | None = None
+    digits: list[int]
+    confidences: list[float]
+    model: str
+    features: np.ndarray | None
 
 
 @serve.deployment()
 class Preprocess:
-    """Pixels to rows of 0–1, many requests at once."""
+    """Pixels to rows of 0–1, a batch of requests at once."""
 
-    @serve.batch(max_batch_size=32, batch_wait_timeout_s=0.002)
-    async def __call__(self, images: list[list[float]]) -> list[np.ndarray]:
-        return list(np.asarray(images, dtype=np.float32) / 16.0)
+    async def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        return pixels / np.float32(16)
 
 
 @serve.deployment()
@@ -105,18 +106,15 @@ class Classifier:
         reference = registry.resolve(self._models, wanted)
         return reference, None if reference == self._served else registry.load(self._models, reference).arrays
 
-    @serve.batch(max_batch_size=32, batch_wait_timeout_s=0.002)
-    async def __call__(self, images: list[np.ndarray]) -> list[dict[str, Any]]:
-        found = self._device.predict(np.stack(images))
-        return [
-            {
-                "digit": int(probabilities.argmax()),
-                "confidence": round(float(probabilities.max()), 4),
-                "model": self._served,
-                "features": features,
-            }
-            for features, probabilities in zip(*found, strict=True)
-        ]
+    async def __call__(self, images: np.ndarray, features: bool) -> Classified:
+        """Classify a batch of rows; with `features` for those who have a layer of their own to put on them."""
+        found = self._device.predict(images)
+        return Classified(
+            digits=found.probabilities.argmax(axis=1).tolist(),
+            confidences=[round(float(most), 4) for most in found.probabilities.max(axis=1)],
+            model=self._served,
+            features=found.features if features else None,
+        )
 
     async def version(self) -> dict[str, str]:
         """What is served, and what was refused, if anything was."""
@@ -137,27 +135,27 @@ class TenantHead:
         except registry.ModelError:
             return None
 
-    async def __call__(self, classified: dict[str, Any]) -> int | str:
-        """The tenant's digit, or why there is none."""
+    async def __call__(self, classified: Classified, rows: list[int]) -> list[int] | str:
+        """The tenant's digits of some rows of a batch, or why there are none."""
         tenant = serve.get_multiplexed_model_id()
         head = await self.head(tenant)
         if head is None:
             return f"there is no head of tenant {tenant!r}"
+        assert classified.features is not None
         try:
-            return classifier.head_digit(head, classified["features"])
+            return classifier.head_digits(head, classified.features[rows])
         except ValueError as error:
             return f"the head of tenant {tenant!r} is of another model: {error}"
-
-
-# Serve copies the FastAPI application as it is decorated: what its routes call must be defined before.
-def _public(classified: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in classified.items() if name != "features"}
 
 
 @serve.deployment()
 @serve.ingress(api)
 class Ingress:
-    """The HTTP face. Answers 422 for what is no image, 404 for an unknown tenant, 503 when the stages are full."""
+    """The HTTP face. Answers 422 for what is no image, 404 for an unknown tenant, 503 when the stages are full.
+
+    Requests that arrive together go through the stages together: a hop between processes costs more than the model,
+    and is paid once for a batch. A batch is what has come while the ones before it were on their way.
+    """
 
     def __init__(self, preprocess: DeploymentHandle, shared: DeploymentHandle, heads: DeploymentHandle) -> None:
         self._preprocess, self._shared, self._heads = preprocess, shared, heads
@@ -165,17 +163,40 @@ class Ingress:
     @api.post("/predict")
     async def predict(self, request: Request) -> dict[str, Any]:
         try:
-            # Responses are passed on without being awaited: the rows go from stage to stage, not through here.
-            classified = self._shared.remote(self._preprocess.remote(request.pixels))
-            if request.tenant is None:
-                return _public(await classified)
-            digit = self._heads.options(multiplexed_model_id=request.tenant).remote(classified)
-            answer, own = _public(await classified), await digit
+            answer = await self._classify(request)
+            if isinstance(answer, BaseException):
+                raise answer
         except BackPressureError as error:
             raise HTTPException(503, "too many requests are waiting", {"Retry-After": "1"}) from error
-        if isinstance(own, str):
-            raise HTTPException(404, own)
-        return answer | {"tenant_digit": own}
+        if isinstance(answer, str):
+            raise HTTPException(404, answer)
+        return answer
+
+    @serve.batch(max_batch_size=BATCH, batch_wait_timeout_s=0.001, max_concurrent_batches=BATCHES)
+    async def _classify(self, requests: list[Request]) -> list[dict[str, Any] | str | BaseException]:
+        """The answer to each request, or what its tenant is to be told; what befalls one tenant's head is its own."""
+        pixels = np.asarray([request.pixels for request in requests], dtype=np.float32)
+        tenants: dict[str, list[int]] = {}
+        for row, request in enumerate(requests):
+            if request.tenant:
+                tenants.setdefault(request.tenant, []).append(row)
+        # Responses are passed on without being awaited: the rows go from stage to stage, not through here.
+        classifying = self._shared.remote(self._preprocess.remote(pixels), bool(tenants))
+        asked = {
+            tenant: self._heads.options(multiplexed_model_id=tenant).remote(classifying, rows)
+            for tenant, rows in tenants.items()
+        }
+        classified: Classified = await classifying
+        answers = [
+            {"digit": digit, "confidence": confidence, "model": classified.model}
+            for digit, confidence in zip(classified.digits, classified.confidences, strict=True)
+        ]
+        told: list[dict[str, Any] | str | BaseException] = list(answers)
+        outcomes = await asyncio.gather(*asked.values(), return_exceptions=True)
+        for rows, found in zip(tenants.values(), outcomes, strict=True):
+            for index, row in enumerate(rows):
+                told[row] = {**answers[row], "tenant_digit": found[index]} if isinstance(found, list) else found
+        return told
 
     @api.get("/version")
     async def version(self) -> dict[str, str]:

@@ -69,13 +69,13 @@ def fit_head(arrays: Arrays, rows: digits.Split, ridge: float = 1.0) -> Arrays:
     return {"weight": solved[:-1].astype(np.float32), "bias": solved[-1].astype(np.float32)}
 
 
-def head_digit(head: Arrays, features: np.ndarray) -> int:
-    """The digit that a tenant's head sees in one row's features. ValueError for a head of another width."""
+def head_digits(head: Arrays, features: np.ndarray) -> list[int]:
+    """The digits that a tenant's head sees in rows of features. ValueError for a head of another width."""
     if head["weight"].shape[0] != features.shape[-1]:
         raise ValueError(
             f"the head takes {head['weight'].shape[0]} features, the classifier gives {features.shape[-1]}"
         )
-    return int((features @ head["weight"] + head["bias"]).argmax())
+    return (features @ head["weight"] + head["bias"]).argmax(axis=-1).tolist()
 
 
 def from_checkpoint(state: dict[str, Any]) -> Arrays:

@@ -7,6 +7,7 @@ from workloads.spec import Cluster, Environment, Head, Owner, Resources, Service
 
 APPLICATION = "digits"
 BASELINE = "baseline"
+EXPORTER = "workloads.serve.tracing:exporter"
 CPU_WORKER = Resources(cpu=4, memory_gib=8)
 GPU_WORKER = Resources(cpu=4, memory_gib=16, gpus=1, num_cpus=0)
 
@@ -19,12 +20,14 @@ def serve_config(
     gpu: bool = False,
     most: int = 8,
     fast: bool = False,
+    traced: float = 0.01,
 ) -> dict[str, Any]:
     """Serve's config (RayService's `serveConfigV2`): two replicas of each stage, the classifier scaling to `most`.
 
     A change of `model` alone reaches running replicas in place, and an alias is followed to what it means next;
     `until_promoted` is served as long as it means nothing. `fast` scales within seconds instead of half a
-    minute: for tests, since each replica then reports twenty times as often to the one controller.
+    minute: for tests, since each replica then reports ten times as often to the one controller. `traced` is the share
+    of requests whose way through the stages is recorded; `OTEL_EXPORTER_OTLP_ENDPOINT` says where to.
     """
     tempo = {
         "upscale_delay_s": 1 if fast else 5,
@@ -41,6 +44,8 @@ def serve_config(
         "proxy_location": "EveryNode",
         "http_options": {"host": "0.0.0.0", "port": 8000, "request_timeout_s": 30},
         "logging_config": {"encoding": "JSON", "enable_access_log": False},
+        # A request that comes with a trace's header is traced as its sender decided, of others one in a hundred.
+        "tracing_config": {"enabled": True, "exporter_import_path": EXPORTER, "sampling_ratio": traced},
         "applications": [
             {
                 "name": APPLICATION,
@@ -48,18 +53,18 @@ def serve_config(
                 "import_path": "workloads.serve.app:build",
                 "args": {"models": models_uri},
                 "deployments": [
-                    _stage("Ingress", light, max_ongoing_requests=100, **apart),
-                    _stage("Preprocess", light, max_ongoing_requests=100, **apart),
+                    # The queue of the first stage is where a flood is refused; behind it there are only its batches.
+                    _stage("Ingress", light, max_ongoing_requests=256, max_queued_requests=500, **apart),
+                    _stage("Preprocess", light, max_ongoing_requests=64, **apart),
                     _stage(
                         "Classifier",
                         share,
                         max_ongoing_requests=64,
-                        max_queued_requests=500,
                         user_config={"model": model, **({"until_promoted": until_promoted} if until_promoted else {})},
                         autoscaling_config={
                             "min_replicas": 2,
                             "max_replicas": most,
-                            "target_ongoing_requests": 16,
+                            "target_ongoing_requests": 1,  # batches, of up to 32 requests each
                             **tempo,
                         },
                     ),

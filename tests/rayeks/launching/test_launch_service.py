@@ -1,7 +1,9 @@
 """The service on a real cluster under a real load: kills and roll-outs, and the fate of every request."""
 
 import asyncio
+import json
 import os
+import secrets
 import shutil
 import signal
 import tempfile
@@ -28,10 +30,13 @@ from workloads.serve.load import Fates, load
 from workloads.serve.publish import publish
 from workloads.storage import Storage, open_storage
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
+
+ROOT = Path(__file__).resolve().parents[3]
 
 IN_FLIGHT = 6
 TENANTS = ["acme", "globex"]
+STAGES = ("Ingress", "Preprocess", "Classifier", "TenantHead")
 
 
 def config(models: Storage, model: str) -> dict[str, Any]:
@@ -53,18 +58,23 @@ class Running:
         self.models, self.service = models, service
         self.port = int(service.url.rsplit(":", 1)[1])
 
+    def stage(self, name: str) -> dict[str, Any]:
+        return self.service.applications()["digits"]["deployments"][name]
+
     def replicas(self, stage: str) -> list[dict[str, Any]]:
-        found = self.service.applications()["digits"]["deployments"][stage]["replicas"]
-        return [replica for replica in found if replica["state"] == "RUNNING"]
+        return [replica for replica in self.stage(stage)["replicas"] if replica["state"] == "RUNNING"]
+
+    def everybody(self) -> set[str]:
+        return {replica["replica_id"] for stage in STAGES for replica in self.replicas(stage)}
 
     def roll_out(self, model: str) -> None:
         self.service.put(localised(config(self.models, model), self.port))
 
-    def ask(self, path: str, body: Any = None) -> tuple[int, Any]:
+    def ask(self, path: str, body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, Any]:
         async def one() -> tuple[int, Any]:
             method = "POST" if body is not None else "GET"
             async with (
-                aiohttp.ClientSession() as session,
+                aiohttp.ClientSession(headers=headers) as session,
                 session.request(method, f"{self.service.url}{path}", json=body) as response,
             ):
                 return response.status, await response.json()
@@ -95,7 +105,7 @@ class Running:
             thread.join()
 
 
-def until(condition: Callable[[], Any], timeout_s: float = 120) -> float:
+def until(condition: Callable[[], Any], timeout_s: float = 300) -> float:
     began = time.monotonic()
     while not condition():
         assert time.monotonic() - began < timeout_s, "not so in time"
@@ -142,12 +152,22 @@ def running() -> Generator[Running]:
             shutil.rmtree(home)
 
 
+Report = Callable[[str, Fates, float, float], None]
+
+
 @pytest.fixture
-def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str, Fates], None]:
-    def say(what: str, fates: Fates) -> None:
-        times = " and ".join(f"p{share} {fates.percentile(share / 100) * 1000:.0f} ms" for share in (50, 99))
+def report(capsys: pytest.CaptureFixture[str]) -> Report:
+    """Print the fate of requests, and their times before, during and after what happened from `began` to `ended`."""
+
+    def say(what: str, fates: Fates, began: float, ended: float) -> None:
+        spans = {"before": (0.0, began), "during": (began, ended), "after": (ended, float("inf"))}
+        parts = []
+        for name, span in spans.items():
+            part = fates.between(*span)
+            p50, p99 = (part.percentile(share) * 1000 for share in (0.5, 0.99))
+            parts.append(f"{name} {len(part.all)} requests, p50 {p50:.0f} ms, p99 {p99:.0f} ms")
         with capsys.disabled():
-            print(f"\n{what}: {len(fates.all)} requests, failed {dict(fates.failed())}, {times}")
+            print(f"\n{what}: failed {dict(fates.failed())} of {len(fates.all)}; {'; '.join(parts)}")
 
     return say
 
@@ -174,68 +194,117 @@ def test_an_unknown_tenant_is_named(running: Running) -> None:
     assert (status, answer["detail"]) == (404, "there is no head of tenant 'nobody'")
 
 
-def test_a_new_model_replaces_the_old_one_without_a_lost_request(running: Running, report: Callable[..., None]) -> None:
+def test_a_traced_request_is_told_by_every_stage_that_it_went_through(running: Running) -> None:
+    trace = secrets.token_hex(16)
+    image = {"pixels": [0.0] * 64, "tenant": "acme"}
+    assert running.ask("/predict", image, {"traceparent": f"00-{trace}-{secrets.token_hex(8)}-01"})[0] == 200
+
+    def spans() -> list[dict[str, Any]]:
+        # Sessions are linked to by other names too.
+        files = {file.resolve() for file in running.service.cluster.folder.glob("*/session_*/logs/serve/spans/*.jsonl")}
+        found = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+        return [span for span in found if span["context"]["trace_id"] == f"0x{trace}"]
+
+    def stages() -> set[str]:
+        told = json.dumps([[span["name"], span["attributes"]] for span in spans()])
+        return {stage for stage in (*STAGES, "proxy") if stage in told}
+
+    until(lambda: stages() >= set(STAGES), timeout_s=60)
+    assert len({span["context"]["span_id"] for span in spans()}) >= len(STAGES) + 1
+    assert sum(span["parent_id"] is not None for span in spans()) == len(spans())
+
+
+def test_a_new_model_replaces_the_old_one_without_a_lost_request(running: Running, report: Report) -> None:
     before = running.ask("/version")[1]["model"]
     replicas = {replica["replica_id"] for replica in running.replicas("Classifier")}
     version = registry.register(running.models, "digits", classifier.baseline()[0], {"accuracy": 0.9})
     with running.under_load() as fates:
+        began = time.monotonic()
         running.roll_out(f"digits@{version}")
         until(lambda: running.ask("/version")[1]["model"] == f"digits@{version}")
+        ended = time.monotonic()
         time.sleep(2)
-    report("new model", fates)
+    report(f"new model, served after {ended - began:.1f} s", fates, began, ended)
     assert fates.failed() == {}
     assert fates.models[before] > 0
     assert fates.models[f"digits@{version}"] > 0
     assert replicas <= {replica["replica_id"] for replica in running.replicas("Classifier")}
 
 
-def test_a_model_that_does_not_fit_is_refused_and_the_service_goes_on(
-    running: Running, report: Callable[..., None]
-) -> None:
+def test_new_code_replaces_the_old_one_without_a_lost_request(running: Running, report: Report, tmp_path: Path) -> None:
+    code = tmp_path / "workloads"
+    shutil.copytree(ROOT / "workloads", code, ignore=shutil.ignore_patterns("__pycache__"))
+    app = (code / "serve" / "app.py").read_text()
+    assert app.count('return "ok"') == 1
+    (code / "serve" / "app.py").write_text(app.replace('return "ok"', 'return "ok, says the new code"'))
+    old, model = running.everybody(), running.ask("/version")[1]["model"]
+    changed = localised(config(running.models, model), running.port)
+    changed["applications"][0]["runtime_env"] = {"env_vars": {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}}
+    with running.under_load() as fates:
+        began = time.monotonic()
+        running.service.put(changed)
+        until(lambda: running.ask("/healthz") == (200, "ok, says the new code"))
+        until(lambda: not old & running.everybody())
+        running.service.settle(lambda line: None)
+        ended = time.monotonic()
+        time.sleep(2)
+    report(f"new code, in every replica after {ended - began:.1f} s", fates, began, ended)
+    assert fates.failed() == {}
+    assert fates.between(began, ended).all
+
+
+def test_a_model_that_does_not_fit_is_refused_and_the_service_goes_on(running: Running, report: Report) -> None:
     before = running.ask("/version")[1]["model"]
     odd = registry.register(running.models, "digits", classifier.baseline()[0] | {"w1": np.zeros((3, 64))}, {})
     with running.under_load() as fates:
+        began = time.monotonic()
         running.roll_out(f"digits@{odd}")
         until(lambda: "refused" in running.ask("/version")[1])
-    report("unfit model", fates)
+        ended = time.monotonic()
+    report("unfit model", fates, began, ended)
     assert fates.failed() == {}
     assert set(fates.models) == {before}
     running.roll_out(before)
     until(lambda: "refused" not in running.ask("/version")[1])
 
 
-def test_a_killed_replica_costs_no_more_than_what_it_held(running: Running, report: Callable[..., None]) -> None:
+def test_a_killed_replica_costs_no_more_than_what_it_held(running: Running, report: Report) -> None:
     with running.under_load() as fates:
         victim = running.replicas("Classifier")[0]
+        began = time.monotonic()
         os.kill(victim["pid"], signal.SIGKILL)
         time.sleep(1)
-        seconds = until(
-            lambda: len([r for r in running.replicas("Classifier") if r["replica_id"] != victim["replica_id"]]) >= 2
-        )
-        time.sleep(1)
-    report(f"killed replica, replaced after {1 + seconds:.1f} s", fates)
+        until(lambda: len([r for r in running.replicas("Classifier") if r["replica_id"] != victim["replica_id"]]) >= 2)
+        ended = time.monotonic()
+        time.sleep(2)
+    report(f"killed replica, replaced after {ended - began:.1f} s", fates, began, ended)
     assert sum(fates.failed().values()) <= IN_FLIGHT
+    assert fates.between(ended, float("inf")).failed() == {}
 
 
-def test_a_killed_node_costs_no_more_than_what_it_held(running: Running, report: Callable[..., None]) -> None:
+def test_a_killed_node_costs_no_more_than_what_it_held(running: Running, report: Report) -> None:
     with running.under_load() as fates:
         member = running.service.cluster.members[1]
-        killed = time.monotonic()
+        began = time.monotonic()
         kill([psutil.Process(member.process.pid)])
         time.sleep(1)
-        until(lambda: all(len(running.replicas(stage)) >= 2 for stage in ("Ingress", "Preprocess", "TenantHead")))
-        seconds = time.monotonic() - killed
-        time.sleep(1)
-    report(f"killed node, whole again after {seconds:.1f} s", fates)
+        until(lambda: all(len(running.replicas(stage)) >= 2 for stage in STAGES))
+        ended = time.monotonic()
+        time.sleep(2)
+    report(f"killed node, whole again after {ended - began:.1f} s", fates, began, ended)
     assert sum(fates.failed().values()) <= 2 * IN_FLIGHT
-    assert fates.between(killed + seconds, float("inf")).failed() == {}
+    assert fates.between(ended, float("inf")).failed() == {}
 
 
-def test_a_burst_brings_replicas_and_its_end_takes_them_away(running: Running, report: Callable[..., None]) -> None:
-    before = len(running.replicas("Classifier"))
+def test_a_burst_brings_replicas_and_its_end_takes_them_away(running: Running, report: Report) -> None:
+    until(lambda: running.stage("Classifier")["target_num_replicas"] == len(running.replicas("Classifier")) == 2)
+    began = time.monotonic()
     with running.under_load(in_flight=80) as fates:
-        seconds = until(lambda: len(running.replicas("Classifier")) > before)
-    report(f"burst, another replica after {3 + seconds:.1f} s", fates)
+        until(lambda: running.stage("Classifier")["target_num_replicas"] > 2)
+        decided = time.monotonic()
+        until(lambda: len(running.replicas("Classifier")) > 2)
+        ready = time.monotonic()
+    report(f"burst, decided after {decided - began:.1f} s, ready {ready - decided:.1f} s later", fates, began, ready)
     assert set(fates.failed()) <= {"503"}
     until(lambda: len(running.replicas("Classifier")) == 2)
 

@@ -49,14 +49,14 @@ def test_a_tenants_head_is_fitted_on_the_shared_features() -> None:
     train, held_out = digits.split()
     head = classifier.fit_head(arrays, train)
     features = classifier.predict(arrays, held_out.images).features
-    told = [classifier.head_digit(head, row) for row in features]
+    told = classifier.head_digits(head, features)
     assert np.mean(np.array(told) == held_out.labels) > shared
 
 
 def test_a_head_of_another_classifier_is_refused() -> None:
     head = classifier.fit_head(classifier.baseline()[0], digits.split()[0])
     with pytest.raises(ValueError, match="takes 64 features, the classifier gives 48"):
-        classifier.head_digit(head, np.zeros(48))
+        classifier.head_digits(head, np.zeros((1, 48)))
 
 
 def test_publishing_promotes_a_classifier_and_a_head_for_each_tenant(
