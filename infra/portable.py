@@ -57,7 +57,12 @@ def walls(platform: PortablePlatform) -> dict[str, dict[str, isolation.Policy]]:
     if platform.storage.endpoint:
         url = urlsplit(platform.storage.endpoint)
         ports.add(url.port or (443 if url.scheme == "https" else 80))
-    return {team: isolation.policies(isolation.anywhere(sorted(ports))) for team in platform.tenants}
+    serve = platform.samples.serve
+    store = {serve.tenant: {serve.gcs.port}} if serve and serve.gcs else {}
+    return {
+        team: isolation.policies(isolation.anywhere(sorted(ports | store.get(team, set()))))
+        for team in platform.tenants
+    }
 
 
 def placed(manifest: Manifest, platform: PortablePlatform) -> Manifest:

@@ -10,7 +10,7 @@ from workloads.data import spec as data
 from workloads.hybrid import spec as hybrid
 from workloads.loop import spec as loop
 from workloads.serve import spec as serve
-from workloads.spec import CronJob, Job, Service
+from workloads.spec import CronJob, Job, Redis, Service
 from workloads.train import spec as train
 
 Spec = Job | Service
@@ -86,7 +86,7 @@ def _train(sample: TrainSample, names: Names) -> Job:
 
 def _serve(sample: ServeSample, names: Names) -> Service:
     gpu = contract.POOLS[sample.pool].gpu
-    return serve.service(
+    made = serve.service(
         namespace=contract.namespace(sample.tenant),
         models_uri=names.uri(sample.models, sample.tenant, "models"),
         image=names.image(gpu),
@@ -95,6 +95,10 @@ def _serve(sample: ServeSample, names: Names) -> Service:
         gpu=gpu,
         most=sample.most,
     )
+    if sample.gcs is None:
+        return made
+    store = Redis(address=sample.gcs.address, secret=sample.gcs.secret)
+    return made.model_copy(update={"cluster": made.cluster.model_copy(update={"gcs": store})})
 
 
 def _data(sample: DataSample, names: Names) -> Job:

@@ -23,7 +23,9 @@ def walls(platform: Platform) -> dict[str, dict[str, isolation.Policy]]:
     """Team → its NetworkPolicies: out to AWS, and to the databases that it reads."""
     cidr = str(platform.network.cidr)
     return {
-        team: isolation.policies(isolation.aws(vpc_cidr=cidr, data_ports=_ports(_reads(platform, tenant))))
+        team: isolation.policies(
+            isolation.aws(vpc_cidr=cidr, data_ports=_ports(_reads(platform, tenant)) | _gcs_port(platform, team))
+        )
         for team, tenant in platform.tenants.items()
     }
 
@@ -50,6 +52,12 @@ def tie(tenants: Tenants, platform: Platform, *, cluster: Cluster, storage: Stor
                 to_port=database.port,
                 opts=ResourceOptions(parent=tenants),
             )
+
+
+def _gcs_port(platform: Platform, team: str) -> dict[str, int]:
+    """The way to the Redis of the team's service, where it has one: like a database, it is in the VPC."""
+    serve = platform.samples.serve
+    return {"gcs": serve.gcs.port} if serve and serve.gcs and serve.tenant == team else {}
 
 
 def _reads(platform: Platform, tenant: Tenant) -> dict[str, DataSource]:

@@ -7,7 +7,20 @@ from typing import Any
 import yaml
 
 from infra import contract
-from workloads.spec import DRAIN_S, GRACE_S, Cluster, CronJob, Group, Head, Job, Owner, Resources, Service, Workers
+from workloads.spec import (
+    DRAIN_S,
+    GRACE_S,
+    Cluster,
+    CronJob,
+    Group,
+    Head,
+    Job,
+    Owner,
+    Redis,
+    Resources,
+    Service,
+    Workers,
+)
 
 API_VERSION = "ray.io/v1"
 CONTAINER = {"head": "ray-head", "worker": "ray-worker"}
@@ -99,6 +112,7 @@ def ray_cluster_spec(
     return {
         "rayVersion": cluster.ray_version,
         **({"authOptions": {"mode": "token"}} if cluster.token_auth else {}),
+        **({"gcsFaultToleranceOptions": _gcs(cluster.gcs)} if cluster.gcs else {}),
         **(scaling if cluster.autoscaling else {}),
         "headGroupSpec": {
             **ray,
@@ -109,6 +123,11 @@ def ray_cluster_spec(
         },
         "workerGroupSpecs": [_worker_group(cluster, group, labels, keep=not disruptable) for group in cluster.workers],
     }
+
+
+def _gcs(redis: Redis) -> Manifest:
+    secret = {"secretKeyRef": {"name": redis.secret, "key": "password"}}
+    return {"redisAddress": redis.address, **({"redisPassword": {"valueFrom": secret}} if redis.secret else {})}
 
 
 def cost_labels(owner: Owner, job: str) -> dict[str, str]:

@@ -204,6 +204,16 @@ class Workers(Group):
         return self.replicas if self.most is None else self.most
 
 
+class Redis(Spec):
+    """Where a head keeps the cluster's state, so that another head takes over with workers and replicas as they are.
+
+    `secret` holds `password`, in the cluster's namespace; without it Redis asks for none.
+    """
+
+    address: Annotated[str, Field(pattern=r"^rediss?://[A-Za-z0-9.-]+:[0-9]{1,5}$")]
+    secret: Annotated[str, _name(63)] | None = None
+
+
 class Cluster(Spec):
     """A Ray cluster: a head and worker groups of one image. `env` goes to every Ray container."""
 
@@ -215,6 +225,8 @@ class Cluster(Spec):
     idle_timeout_s: int = Field(default=60, ge=0)
     token_auth: bool = True
     env: Environment = {}
+    gcs: Redis | None = None
+    """GCS fault tolerance; absent: a lost head takes the cluster with it."""
     traces: Annotated[str, Field(pattern=r"^https?://")] | None = None
     """Where its spans go (OTLP over gRPC); absent: none are made."""
 

@@ -37,6 +37,19 @@ class TrainSample(Sample):
         return self
 
 
+class GcsStore(Slice):
+    """A Redis that keeps the state of the service's head, such as ElastiCache in the stack's VPC: whoever runs it."""
+
+    address: Annotated[str, Field(pattern=r"^rediss?://[A-Za-z0-9.-]+:[0-9]{1,5}$")]
+    secret: Name | None = None
+    """A Secret of the tenant's namespace with its `password`."""
+
+    @property
+    def port(self) -> int:
+        """The port of the address."""
+        return int(self.address.rpartition(":")[2])
+
+
 class ServeSample(Sample):
     """The composed service, with the models of a registry."""
 
@@ -49,6 +62,8 @@ class ServeSample(Sample):
     """Replicas of the classifier at the peak, two or more of them to a machine."""
     deploy: bool = False
     """Whether the stack runs it, instead of whoever launches it."""
+    gcs: GcsStore | None = None
+    """With it, a lost head is replaced and no replica is; without, the service begins anew on another cluster."""
 
 
 class DataSample(Sample):
