@@ -46,7 +46,7 @@ def day(
         traces.write(save, traces.generated(seed, hours))
         return
     items = traces.read(trace) if trace else None
-    results = of.run(contender or of.NAMES, hours=hours, seed=seed, items=items, say=say)
+    results = of.days(contender or of.NAMES, hours=hours, seed=seed, items=items, say=say)
     print(picture.table(sorted(results, key=lambda result: -result.usd)))
     if publish:
         of.publish(results, Path())

@@ -31,7 +31,7 @@ STATIC = {"feature-gates": "StaticCapacity=true", "batch-idle-duration": "300ms"
 NAMES = ("ours", "static", "groups", "data-on-eks", "ai-on-eks")
 
 
-def run(names: Sequence[str], *, hours: int, seed: int, items: Sequence[Item] | None, say: Say) -> list[Result]:
+def days(names: Sequence[str], *, hours: int, seed: int, items: Sequence[Item] | None, say: Say) -> list[Result]:
     """Each contender's day, one after the other, on servers of its own. UserError for a name that is not one."""
     for name in names:
         if name not in NAMES:

@@ -164,7 +164,7 @@ class Day:
         for item in self._items:
             if item.name in self._done or stepped(item.start) > self._now:
                 continue
-            if stepped(self._ends.get(item.name, float("inf"))) <= self._now:
+            if item.name in self._ends and stepped(self._ends[item.name]) <= self._now:
                 self._api.delete(kind, work.NAMESPACE, item.name, "Background")
                 self._standing.pop(item.name, None)
                 self._done.add(item.name)
