@@ -10,6 +10,7 @@ from rich.table import Table
 
 from benchmarks import engine, plan
 from benchmarks.measure import Row, machine
+from local.processes import heed_termination
 from rayeks.errors import UserError
 
 app = typer.Typer(no_args_is_help=False, add_completion=False, pretty_exceptions_enable=False)
@@ -103,6 +104,7 @@ def report(rows: list[Row]) -> Table:
 
 
 if __name__ == "__main__":
+    heed_termination()
     try:
         app()
     except UserError as error:

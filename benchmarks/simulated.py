@@ -15,6 +15,7 @@ import yaml
 from local import controllers, golang, kubernetes, services
 from local.controllers import Cloud
 from local.controllers.catalogue import Entry
+from local.processes import hold_interrupts
 from local.providers.kubernetes import charts, crds
 from local.providers.kubernetes.client import ApiServer
 from local.providers.kubernetes.kubeconfig import load
@@ -44,8 +45,9 @@ def simulated(machines: list[Entry], say: Say, settings: Mapping[str, str] = QUI
             keep_logs(Path(folder), say)
             raise
         finally:
-            for service in services.recorded():
-                services.stop(service.name, progress=lambda _: None)
+            with hold_interrupts():  # a second Ctrl-C would leave servers behind
+                for service in services.recorded():
+                    services.stop(service.name, progress=lambda _: None)
             if before is None:
                 del os.environ["RAYEKS_HOME"]
             else:
