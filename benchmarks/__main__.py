@@ -10,6 +10,7 @@ from rich.table import Table
 
 from benchmarks import engine, plan
 from benchmarks.measure import Row, machine
+from local.home import root
 from local.processes import heed_termination
 from rayeks.errors import UserError
 
@@ -47,10 +48,12 @@ def day(
         traces.write(save, traces.generated(seed, hours))
         return
     items = traces.read(trace) if trace else None
-    results = of.days(contender or of.NAMES, hours=hours, seed=seed, items=items, say=say)
+    results = []
+    for result in of.days(contender or of.NAMES, hours=hours, seed=seed, items=items, say=say):
+        results.append(result)
+        if publish:
+            of.publish(result, root())
     print(picture.table(sorted(results, key=lambda result: -result.usd)))
-    if publish:
-        of.publish(results, Path())
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """The cost of a day: one trace of work through the real Karpenter and KubeRay, for our pools and for others'."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from benchmarks.day.contenders import Contender
 from benchmarks.day.ledger import Result
 from benchmarks.day.run import Day
 from benchmarks.day.trace import Item
-from benchmarks.simulated import simulated
+from benchmarks.simulated import QUICK, simulated
 from infra import instances
 from infra.config import Platform
 from infra.requirements import AWS, labels
@@ -27,24 +27,24 @@ STACK = "prod"
 SEED, HOURS = 7, 24
 RESULTS = Path("docs/cost-of-a-day")
 PAGE, PICTURE = Path("docs/cost-of-a-day.md"), Path("docs/cost-of-a-day.svg")
-STATIC = {"feature-gates": "StaticCapacity=true", "batch-idle-duration": "300ms", "batch-max-duration": "3s"}
+SETTINGS = QUICK | {"feature-gates": "StaticCapacity=true"}
 NAMES = ("ours", "static", "groups", "data-on-eks", "ai-on-eks")
 
 
-def days(names: Sequence[str], *, hours: int, seed: int, items: Sequence[Item] | None, say: Say) -> list[Result]:
-    """Each contender's day, one after the other, on servers of its own. UserError for a name that is not one."""
+def days(names: Sequence[str], *, hours: int, seed: int, items: Sequence[Item] | None, say: Say) -> Generator[Result]:
+    """Each contender's day, one after the other on one API server. UserError for a name that is not one."""
     for name in names:
         if name not in NAMES:
             raise UserError(f"there is no contender {name!r}", f"use one of {', '.join(NAMES)}")
     platform = configured(plan(STACK, root=root()))
     items = trace.generated(seed, hours) if items is None else items
-    found = []
-    for name in names:
-        contender = made(platform, items)[name]()
-        say(f"{contender.title}: {len(items)} clusters in {hours} h")
-        with simulated(machines(platform), say, STATIC) as api:
-            found.append(Day(api, contender, items, platform.region, seed).run(say))
-    return found
+    with simulated(machines(platform), say, SETTINGS) as api:
+        for name in names:
+            contender = made(platform, items)[name]()
+            say(f"{contender.title}: {len(items)} clusters in {hours} h")
+            day = Day(api, contender, items, platform.region, seed)
+            yield day.run(say)
+            day.clear()
 
 
 def made(platform: Platform, items: Sequence[Item]) -> Mapping[str, Callable[[], Contender]]:
@@ -64,12 +64,11 @@ def machines(platform: Platform) -> list[Entry]:
     return catalogue(names, region=platform.region, zones=platform.network.zones)
 
 
-def publish(results: Iterable[Result], folder: Path) -> None:
-    """Keep the results below `folder`, and draw the table and the picture of all that are kept there."""
+def publish(result: Result, folder: Path) -> None:
+    """Keep a result below `folder`, and draw the table and the picture of all that are kept there."""
     kept = folder / RESULTS
     kept.mkdir(exist_ok=True)
-    for result in results:
-        (kept / f"{result.contender}.json").write_text(json.dumps(result.to_json(), indent=1) + "\n")
+    (kept / f"{result.contender}.json").write_text(json.dumps(result.to_json()) + "\n")
     known = published(folder)
     (folder / PICTURE).write_text(picture.drawn(known))
     page = folder / PAGE

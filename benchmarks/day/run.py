@@ -26,7 +26,7 @@ from infra import instances
 from infra.requirements import CAPACITY_TYPE, INSTANCE_TYPE, ZONE, Offering
 from local.controllers.catalogue import usd
 from local.controllers.translate import node_pool
-from local.providers.kubernetes.client import ApiServer
+from local.providers.kubernetes.client import ApiError, ApiServer
 from rayeks.errors import UserError
 
 Object = dict[str, Any]
@@ -96,6 +96,16 @@ class Day:
             self._now = following
         return self._result(max(self._now, last), time.monotonic() - began)
 
+    def clear(self) -> None:
+        """Remove the contender's pools and machines, so that the next one finds an empty cluster."""
+        for pod in self._pods():
+            self._remove(f"/api/v1/namespaces/{work.NAMESPACE}/pods/{pod}")
+        for name in self._contender.pools:  # first, or Karpenter would replace the machines that always stand
+            self._remove(f"/apis/karpenter.sh/v1/nodepools/{name}")
+        for claim in self._claims():
+            self._remove(f"{CLAIMS}/{claim}")
+        self._until(lambda: not self._nodes(), "nodes are not let go of")
+
     def _prepare(self) -> None:
         for item in (
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": work.NAMESPACE}},
@@ -155,7 +165,7 @@ class Day:
         """Delete NodeClaims; Karpenter drains their nodes, and they are gone when this returns."""
         for machine in going:
             self._doomed.pop(machine.name, None)
-            self._api.request("DELETE", f"{CLAIMS}/{machine.claim}")
+            self._remove(f"{CLAIMS}/{machine.claim}")
         names = {machine.name for machine in going}
         self._until(lambda: not names & {item["metadata"]["name"] for item in self._nodes()}, "nodes are not let go of")
 
@@ -313,6 +323,13 @@ class Day:
             for item in self._list(CLAIMS)
             if "deletionTimestamp" not in item["metadata"]
         }
+
+    def _remove(self, path: str) -> None:
+        try:
+            self._api.request("DELETE", path)
+        except ApiError as error:
+            if error.code != 404:  # Karpenter was faster
+                raise
 
     def _list(self, path: str) -> list[Object]:
         return self._api.request("GET", path).get("items") or []
