@@ -66,6 +66,7 @@ def deploy(platform: PortablePlatform) -> None:
     Deployed(name, launched, kubernetes=kubernetes, tenants=tenants)
 
     pulumi.export("cluster", settings.context)
+    pulumi.export("kubeconfig_file", settings.kubeconfig)
     pulumi.export("buckets", dict(platform.storage.buckets))
     pulumi.export("namespaces", tenants.namespaces)
     pulumi.export("pools", {key: pool.kind for key, pool in platform.pools.items()})

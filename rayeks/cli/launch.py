@@ -6,9 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import yaml
 from rich.console import Console
 from rich.text import Text
 
+from infra.portable import unusable
 from local import aws
 from rayeks.engine.outputs import read
 from rayeks.engine.workspace import LOCAL
@@ -50,8 +52,22 @@ def on_stack(
     with tempfile.TemporaryDirectory(prefix="rayeks-") as folder:
         kubeconfig = Path(folder) / "kubeconfig"
         kubeconfig.touch(mode=0o600)
-        kubeconfig.write_text(outputs["kubeconfig"])
+        kubeconfig.write_text(kubeconfig_of(outputs))
         return start(outputs, local=False, kubeconfig=kubeconfig, **told)
+
+
+def kubeconfig_of(outputs: Mapping[str, Any]) -> str:
+    """The kubeconfig of a stack: EKS' own in its outputs, or of another cluster the file and context that they name.
+
+    Raises UserError where this machine has no such file, or the file no such context.
+    """
+    if "kubeconfig" in outputs:
+        return outputs["kubeconfig"]
+    file, context = outputs["kubeconfig_file"], outputs["cluster"]
+    if problem := unusable(file, context):
+        raise UserError(problem, "launch from a machine that reaches the cluster")
+    content = yaml.safe_load(Path(file).expanduser().read_text())
+    return yaml.safe_dump(content | {"current-context": context})
 
 
 def show(console: Console, result: Result) -> None:
