@@ -125,7 +125,7 @@ def test_an_endpoint_that_is_public_and_private_at_once_is_refused_with_the_reas
 def test_machines_outside_aws_count_for_the_quotas(changed):
     values = changed("tenants.research.quota.cpu", 700)
     assert "tenants.research.quota.cpu" in mistakes(values)
-    values["cluster"] = {"hybrid": SECTION | {"cpu": 100}}
+    values["cluster"] |= {"hybrid": SECTION | {"cpu": 100}, "public_access_cidrs": []}
     parse(values)
 
 

@@ -107,4 +107,5 @@ def test_a_pool_elsewhere_than_its_placement_group_is_refused(values):
     says = "us-west-2b is not where placement group train stands: reservations.r.zone is in us-west-2a"
     assert says in dict(mistakes(values))["pools.ray-gpu-train.zone"]
     values["placement_groups"]["train"] = {"strategy": "spread"}
-    parse(values)  # a spread group spans zones
+    # A spread group spans zones; that EC2 reserves in none is another mistake.
+    assert list(dict(mistakes(values))) == ["reservations.r.placement_group"]
