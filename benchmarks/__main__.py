@@ -101,7 +101,11 @@ def report(rows: list[Row]) -> Table:
     for row in rows:
         floor = f"{row.floor:.1f} {row.unit}" if row.floor else ""
         ratio = f"{row.ratio:.2f}" if row.ratio else ""
-        bound = "" if row.bound is None else f"≤ {row.bound:g} {'kept' if row.kept else 'NOT KEPT'}"
+        bound = (
+            ""
+            if row.bound is None
+            else f"{'≥' if row.least else '≤'} {row.bound:g} {'kept' if row.kept else 'NOT KEPT'}"
+        )
         table.add_row(row.what, f"{row.value:.1f} {row.unit}", floor, row.beside, ratio, bound)
     return table
 

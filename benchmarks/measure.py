@@ -21,7 +21,7 @@ print("\\n", time.monotonic() - began, resource.getrusage(resource.RUSAGE_SELF).
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the report: what was measured, beside what it cannot fall under, and the bound it is held to."""
+    """One line of the report: what was measured, beside its baseline, and the bound that it is held to."""
 
     what: str
     value: float
@@ -29,6 +29,10 @@ class Row:
     beside: str = ""
     floor: float | None = None
     bound: float | None = None
+    least: bool = False
+    """Whether the bound is the least that will do, instead of the most."""
+    by_value: bool = False
+    """Whether the bound is on the value although there is a baseline."""
 
     @property
     def ratio(self) -> float | None:
@@ -37,8 +41,11 @@ class Row:
 
     @property
     def kept(self) -> bool | None:
-        """Whether the bound is kept: on the ratio where there is a floor, else on the value."""
-        return None if self.bound is None else (self.ratio or self.value) <= self.bound
+        """Whether the bound is kept: on the ratio where there is a floor, unless told otherwise, else on the value."""
+        if self.bound is None:
+            return None
+        reached = self.value if self.ratio is None or self.by_value else self.ratio
+        return reached >= self.bound if self.least else reached <= self.bound
 
 
 def child(code: str, *arguments: str) -> tuple[float, float]:
