@@ -205,7 +205,8 @@ class Day:
             seen = (counts, sorted(unplaced), sorted(claims.items()))
             if seen != before:
                 before, changed = seen, now
-            if counts == wanted and all(claims.values()) and now - changed > PATIENCE_S:
+            quiet = counts == wanted and all(claims.values()) and now - changed > PATIENCE_S
+            if quiet and {pods[name]["uid"] for name in unplaced} <= self._refused():
                 return pods
             if now - began > SETTLED_S:
                 raise UserError(
@@ -308,6 +309,14 @@ class Day:
             }
             for item in found
             if "deletionTimestamp" not in item["metadata"]
+        }
+
+    def _refused(self) -> set[str]:
+        """The pods of which Karpenter has said that it launches nothing for them."""
+        return {
+            event["involvedObject"].get("uid", "")
+            for event in self._list(f"/api/v1/namespaces/{work.NAMESPACE}/events")
+            if event["reason"] == "FailedScheduling" and "karpenter" in str(event.get("source") or event)
         }
 
     def _nodes(self) -> list[Object]:

@@ -50,7 +50,17 @@ class Everyone(ApiServer):
             for name in lost:  # KubeRay makes them again
                 self._place(name, self.pods.pop(name)["metadata"]["labels"])
             return {}
-        found = {"nodeclaims": {}, "nodes": self.nodes, "pods": self.pods}[path.rpartition("/")[2]]
+        refused = {
+            name: {
+                "reason": "FailedScheduling",
+                "source": {"component": "karpenter"},
+                "involvedObject": pod["metadata"],
+            }
+            for name, pod in self.pods.items()
+            if self.full
+        }
+        held = {"nodeclaims": {}, "nodes": self.nodes, "pods": self.pods, "events": refused}
+        found = held[path.rpartition("/")[2]]
         return {"items": list(found.values())}
 
     def _become(self, obj: Any) -> None:
