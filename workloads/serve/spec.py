@@ -20,14 +20,12 @@ def serve_config(
     gpu: bool = False,
     most: int = 8,
     fast: bool = False,
-    traced: float = 0.01,
 ) -> dict[str, Any]:
     """Serve's config (RayService's `serveConfigV2`): two replicas of each stage, the classifier scaling to `most`.
 
     A change of `model` alone reaches running replicas in place, and an alias is followed to what it means next;
     `until_promoted` is served as long as it means nothing. `fast` scales within seconds instead of half a
-    minute: for tests, since each replica then reports ten times as often to the one controller. `traced` is the share
-    of requests whose way through the stages is recorded; `OTEL_EXPORTER_OTLP_ENDPOINT` says where to.
+    minute: for tests, since each replica then reports ten times as often to the one controller.
     """
     tempo = {
         "upscale_delay_s": 1 if fast else 5,
@@ -44,8 +42,9 @@ def serve_config(
         "proxy_location": "EveryNode",
         "http_options": {"host": "0.0.0.0", "port": 8000, "request_timeout_s": 30},
         "logging_config": {"encoding": "JSON", "enable_access_log": False},
-        # A request that comes with a trace's header is traced as its sender decided, of others one in a hundred.
-        "tracing_config": {"enabled": True, "exporter_import_path": EXPORTER, "sampling_ratio": traced},
+        # A request that comes with a trace's header is traced as its sender decided; of others one in a hundred, or
+        # what RAY_SERVE_TRACING_SAMPLING_RATIO says.
+        "tracing_config": {"enabled": True, "exporter_import_path": EXPORTER},
         "applications": [
             {
                 "name": APPLICATION,

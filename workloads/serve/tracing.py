@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from opentelemetry.sdk.trace import SpanProcessor
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 """OpenTelemetry's own variable: `http://host:4317` of a collector that takes OTLP over gRPC."""
@@ -13,9 +13,9 @@ ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 def exporter() -> list[SpanProcessor]:
     """What Serve gives the spans of each of its processes: proxy, and replicas of every stage."""
     if os.environ.get(ENDPOINT):
-        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+        from workloads.tracing import processors
 
-        return [BatchSpanProcessor(OTLPSpanExporter())]
+        return processors()
     from ray.serve._private.logging_utils import get_serve_logs_dir  # where Serve's own exporter puts them
 
     folder = Path(get_serve_logs_dir()) / "spans"
