@@ -45,8 +45,8 @@ WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "s
 IDLE = {"ray-head": "5m", "ray-cpu": "5m", "ray-data": "5m", "ray-gpu-infer": "5m", "ray-gpu-train": "30m"}
 """Kind → consolidateAfter: Ray's autoscaler empties a worker after 60 s, so a node has time to be used again.
 
-Heads and GPUs for inference were kept for 10 and 15 minutes once: over a day that was paid for, and next to nobody came
-back in time (docs/cost-of-a-day.md).
+Each launch pays for this time again, 140 of them in a day of some thirty people (docs/cost-of-a-day.md): heads and GPUs
+for inference were kept for 10 and 15 minutes before.
 """
 
 
