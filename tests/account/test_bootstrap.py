@@ -63,11 +63,14 @@ def test_the_state_moves_into_the_bucket_that_it_made_and_a_second_run_changes_n
     assert any("is there already" in line for line in again)
 
 
+AFTER_UP = ("export", "init", "import", "preview")
+
+
 class Cut(Exception):
     """The process was killed here."""
 
 
-@pytest.mark.parametrize("at", ["up", "export", "init", "import", "preview"])
+@pytest.mark.parametrize("at", ["up", *(pytest.param(at, marks=pytest.mark.slow) for at in AFTER_UP)])
 def test_a_run_that_was_cut_short_is_taken_up_by_the_next(
     account: Account, checkout: Path, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:

@@ -61,7 +61,8 @@ def choices(values: dict[str, Any], account: Any) -> dict[str, Any]:
             "interface_endpoints": "private",
             "flow_logs": {"traffic": "ALL", "retention_days": 7},
         },
-        "cluster": {"tier": "tier-xl", "zonal_shift": True, "pack": False},
+        "cluster": values["cluster"]
+        | {"tier": "tier-xl", "zonal_shift": True, "pack": False, "public_access_cidrs": []},
         "reservations": {
             "train": {"instance_type": "p5.48xlarge", "zone": ZONES[0], "count": 2, "placement_group": "train"}
         },
