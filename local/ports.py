@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import socket
+import time
 from typing import Any
 
 import psutil
@@ -14,6 +15,8 @@ from local.home import home
 from rayeks.errors import UserError
 
 PORTS = range(20_000, 32_000)  # below the ports that kernels hand to outgoing connections
+DYING_S = 10.0
+"""How long a port may be held by what was ended: a process keeps it until its last thread and its memory are gone."""
 MARK = "RAYEKS_SERVICE"  # in every daemon's environment, so that one that lost its record is known
 
 
@@ -43,7 +46,7 @@ def claim_port(name: str, wanted: int | None = None, *, service: str | None = No
     with FileLock(home() / "ports.lock"):
         ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
         port = wanted or ports.get(name) or _choose(name, taken=set(ports.values()))
-        if not is_free(port) and not held_by(port, service or name):
+        if not is_freed(port) and not held_by(port, service or name):
             if not movable or wanted:
                 raise taken(port, name)
             port = _choose(name, taken=set(ports.values()))
@@ -62,6 +65,27 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def is_freed(port: int) -> bool:
+    """Whether a port is free, or becomes so: a large process that was killed holds its port while its memory goes."""
+    deadline = time.monotonic() + DYING_S
+    while not is_free(port):
+        process = holder(port)
+        if (process and not _is_dying(process)) or time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _is_dying(process: psutil.Process) -> bool:
+    """Whether a process has no memory any more, and so no arguments."""
+    try:
+        return not process.cmdline()
+    except psutil.AccessDenied:
+        return False
+    except psutil.NoSuchProcess:
+        return True
 
 
 def holder(port: int) -> psutil.Process | None:

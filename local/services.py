@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from local.files import write_json
 from local.home import home
-from local.ports import MARK, claim_port, held_by, holder, is_free, mark, marked, taken
+from local.ports import MARK, claim_port, held_by, holder, is_freed, mark, marked, taken
 from local.processes import hold_interrupts
 from rayeks.errors import UserError
 
@@ -34,8 +34,6 @@ __all__ = [
 
 Progress = Callable[[str], None]
 SPEAK_EVERY_S = 5.0
-DYING_S = 5.0
-"""How long a port may seem to be nobody's: a process that was ended holds it until its last thread is gone."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +209,7 @@ def _kept(service: Service, progress: Progress) -> Running | None:
 
 
 def _spawn(service: Service, progress: Progress) -> Running:
-    if service.port is not None and not is_free(service.port):
+    if service.port is not None and not is_freed(service.port):
         _free_own_port(service.name, service.port, progress)
     log = service.log or log_path(service.name)
     if log.exists():
@@ -294,11 +292,7 @@ def _end(known: Running, grace_s: float) -> None:
 
 def _free_own_port(name: str, port: int, progress: Progress) -> None:
     """End a daemon of this name that lost its record; a stranger on its port is an error."""
-    deadline = time.monotonic() + DYING_S
-    while (process := holder(port)) is None and time.monotonic() < deadline:
-        if is_free(port):
-            return
-        time.sleep(0.02)
+    process = holder(port)
     if process is None or marked(process) != mark(name):
         raise taken(port, name)
     progress(f"{name} (pid {process.pid}) ran without a record; starting it again")

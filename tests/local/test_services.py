@@ -12,11 +12,12 @@ import urllib.request
 from collections.abc import Callable, Generator
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
-from local import services
+from local import ports, services
 from local.ports import claim_port
 from local.services import Service
 from rayeks.errors import UserError
@@ -242,6 +243,17 @@ def test_when_one_of_several_fails_those_that_were_started_are_stopped_and_those
     with pytest.raises(UserError, match="script ended by itself"):
         services.start_all([web(claim_port("web")), new, script("", ready=lambda: False)])
     assert [known.name for known in services.recorded()] == ["web"] and old.alive
+
+
+@pytest.mark.parametrize(("arguments", "freed"), [([], True), (["python", "-m", "http.server"], False)])
+def test_a_port_is_waited_for_while_its_holder_is_ending_and_never_for_one_that_lives(
+    arguments: list[str], freed: bool, monkeypatch: pytest.MonkeyPatch
+):
+    """A process whose memory goes still has its sockets, and no arguments any more."""
+    answers = iter([False, False, True])
+    monkeypatch.setattr(ports, "is_free", lambda port: next(answers))
+    monkeypatch.setattr(ports, "holder", lambda port: SimpleNamespace(cmdline=lambda: arguments))
+    assert ports.is_freed(25_000) is freed
 
 
 def test_two_starts_at_once_make_one_daemon():
