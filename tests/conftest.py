@@ -1,8 +1,8 @@
 """What every test may use: a home that is not the checkout's, and one real Kubernetes for the whole run."""
 
-import os
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 def session_home(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
     """A home of the run's own, so that no test touches the servers or the state of the person who runs it."""
     path = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAYEKS_HOME", str(path))
+    with at_home(path):
         yield path
 
 
@@ -35,17 +34,31 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def kubernetes(session_home: Path, request: pytest.FixtureRequest) -> Generator["Kubernetes"]:
     """A started Kubernetes, shared by all tests: make a namespace for what you create, and expect others'."""
-    from local import kubernetes
-
-    assert os.environ["RAYEKS_HOME"] == str(session_home)
     capture = request.config.pluginmanager.getplugin("capturemanager")
 
     def progress(line: str) -> None:
         with capture.global_and_fixture_disabled():
             print(line, flush=True)
 
+    yield from of_its_own(session_home, progress)
+
+
+def of_its_own(home: Path, progress: Callable[[str], None]) -> Generator["Kubernetes"]:
+    """A Kubernetes in a home of its own; the tests between start and stop keep the home that they have."""
+    from local import kubernetes
+
+    with at_home(home):
+        started = kubernetes.start(progress=progress)
     try:
-        yield kubernetes.start(progress=progress)
+        yield started
     finally:
-        os.environ["RAYEKS_HOME"] = str(session_home)
-        kubernetes.stop()
+        with at_home(home):
+            kubernetes.stop()
+
+
+@contextmanager
+def at_home(path: Path) -> Generator[None]:
+    """Another home for as long as the block lasts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAYEKS_HOME", str(path))
+        yield

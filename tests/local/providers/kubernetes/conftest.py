@@ -1,6 +1,5 @@
 """A real API server for the tests of the Kubernetes provider, and the engine's part in a few lines."""
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,21 +13,13 @@ from local.providers import wire
 from local.providers.kubernetes import kubeconfig
 from local.providers.kubernetes.client import ApiServer
 from local.providers.kubernetes.provider import KubernetesProvider
+from tests.conftest import of_its_own
 
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kubernetes.Kubernetes]:
     """A Kubernetes of its own for this session, in a home of its own."""
-    before = os.environ.get("RAYEKS_HOME")
-    os.environ["RAYEKS_HOME"] = str(tmp_path_factory.mktemp("home"))
-    try:
-        yield kubernetes.start()
-    finally:
-        kubernetes.stop()
-        if before is None:
-            del os.environ["RAYEKS_HOME"]
-        else:
-            os.environ["RAYEKS_HOME"] = before
+    yield from of_its_own(tmp_path_factory.mktemp("home"), lambda _line: None)
 
 
 @pytest.fixture(scope="session")
