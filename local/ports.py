@@ -46,7 +46,7 @@ def claim_port(name: str, wanted: int | None = None, *, service: str | None = No
     with FileLock(home() / "ports.lock"):
         ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
         port = wanted or ports.get(name) or _choose(name, taken=set(ports.values()))
-        if not is_freed(port) and not held_by(port, service or name):
+        if not is_free(port) and not held_by(port, service or name) and not is_freed(port):
             if not movable or wanted:
                 raise taken(port, name)
             port = _choose(name, taken=set(ports.values()))

@@ -1,7 +1,7 @@
 """Flags of a sample's command line that may come as variables: a pod is told by its environment, a person types."""
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 
 class Flags:
@@ -19,6 +19,15 @@ class Flags:
             type=kind,
             help=f"{text} (${variable}; default: {default})",
         )
+
+    def parse(self, arguments: list[str], **among: Iterable[str]) -> argparse.Namespace:
+        """What was typed, what the environment says, and the defaults; `among` is the few words that a flag takes."""
+        parsed = self._parser.parse_args(arguments)
+        for name, known in among.items():
+            value = getattr(parsed, name)
+            if value not in known:
+                self._parser.error(f"there is no {name} {value!r}; choose from {', '.join(known)}")
+        return parsed
 
 
 def at_least(least: int) -> Callable[[str], int]:

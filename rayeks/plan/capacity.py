@@ -9,12 +9,13 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from infra import allocatable, fleet, packing, preference, prices, ranking, sizing
+from infra import fleet, packing, preference, prices, ranking, sizing
 from infra.config import Platform
 from infra.config.pools import Pool, _Choosing
 from infra.pods import Pod
 from infra.ranking import Choice
-from infra.schedulability import Supply, judge, spelt
+from infra.schedulability import Supply, judge
+from rayeks.plan.tables import amounts, listed, titled
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _pool(pool: Pool, supply: Supply, asked: list[Pod], region: str) -> PoolRow:
         on_demand=priced[0] if priced else None,
         typical=median(priced) if priced else None,
         spot=min(on_spot, default=None),
-        limits=_spelt(supply.limits),
+        limits=amounts(supply.limits),
         nodes=sizing.pool_nodes(pool),
         optimise=choosing.optimise if choosing else None,
         prefer=choosing.prefer if choosing else (),
@@ -154,7 +155,7 @@ def _pod(sample: str, pod: Pod, supplies: list[Supply], region: str, optimise: s
         sample=sample,
         pod=pod.name,
         count=pod.count,
-        requests=_spelt(pod.requests),
+        requests=amounts(pod.requests),
         pool=best.pool if best else None,
         types=len(verdict.fits),
         nodes=dict(Counter(kind for kind, _ in launched)),
@@ -169,12 +170,8 @@ def _pod(sample: str, pod: Pod, supplies: list[Supply], region: str, optimise: s
     )
 
 
-def _spelt(amounts: allocatable.Amounts) -> dict[str, str]:
-    return {name: spelt(name, amount) for name, amount in amounts.items()}
-
-
 def _pools(rows: tuple[PoolRow, ...]) -> Table:
-    table = _table("Pools", "pool", "types", "smallest", "largest")
+    table = titled("Pools", "pool", "types", "smallest", "largest")
     for name in ("cheapest $/h", "typical", "on spot", "most nodes"):
         table.add_column(name, justify="right")
     for row in rows:
@@ -192,7 +189,7 @@ def _pools(rows: tuple[PoolRow, ...]) -> Table:
 
 
 def _choices(table_of: Capacity) -> Table:
-    table = _table("What a pool or a sample could optimise for, on demand", "of", "choice", "first type")
+    table = titled("What a pool or a sample could optimise for, on demand", "of", "choice", "first type")
     for name in ("nodes", "$/h", "performance"):
         table.add_column(name, justify="right")
     rows = [(row.name, row) for row in table_of.pools] + [(f"{row.sample}: {row.pod}", row) for row in table_of.pods]
@@ -212,15 +209,14 @@ def _choices(table_of: Capacity) -> Table:
 
 
 def _pods(rows: tuple[PodRow, ...]) -> Table:
-    table = _table("Samples, each alone", "sample", "pods", "request", "pool", "Karpenter launches")
+    table = titled("Samples, each alone", "sample", "pods", "request", "pool", "Karpenter launches")
     for name in ("$/h", "cheapest type", "a node", "$/h there", "waste"):
         table.add_column(name, justify="right")
     for row in rows:
-        requests = ", ".join(f"{amount} {name.rpartition('/')[2]}" for name, amount in row.requests.items())
         table.add_row(
             row.sample,
             f"{row.count} × {row.pod}",
-            requests,
+            listed(row.requests),
             row.pool or f"none: {row.lacks[0] if row.lacks else 'there is no pool'}",
             ", ".join(f"{count} × {kind}" for kind, count in row.nodes.items()),
             _usd(row.usd),
@@ -229,13 +225,6 @@ def _pods(rows: tuple[PodRow, ...]) -> Table:
             _usd(row.least_usd),
             "" if row.waste is None else f"{row.waste:.0%}",
         )
-    return table
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column)
     return table
 
 

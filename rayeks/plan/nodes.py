@@ -1,19 +1,17 @@
 """What the nodes of a cluster that is there hold, and what each sample takes of them: its capacity table."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 
 from infra import allocatable, fleet, portable
 from infra.config import PortablePlatform
 from infra.config.portable import NodePool
 from infra.contract import POOL_LABEL
 from infra.pods import Pod
-from infra.schedulability import spelt
+from rayeks.plan.tables import amounts, listed, titled
 
 
 @dataclass(frozen=True)
@@ -53,12 +51,12 @@ class Nodes:
 
     def render(self) -> RenderableType:
         """For a terminal."""
-        pools = _table("Pools of nodes that are there", "pool", "nodes", "found by", "hold")
+        pools = titled("Pools of nodes that are there", "pool", "nodes", "found by", "hold")
         for row in self.pools:
-            pools.add_row(row.name, str(row.nodes), row.found_by, _listed(row.holds))
-        pods = _table("Samples, each alone", "sample", "pods", "request", "pool", "a node", "nodes")
+            pools.add_row(row.name, str(row.nodes), row.found_by, listed(row.holds))
+        pods = titled("Samples, each alone", "sample", "pods", "request", "pool", "a node", "nodes")
         for row in self.pods:
-            each = (f"{row.count} × {row.pod}", _listed(row.requests), row.pool, str(row.per_node), str(row.nodes))
+            each = (f"{row.count} × {row.pod}", listed(row.requests), row.pool, str(row.per_node), str(row.nodes))
             pods.add_row(row.sample, *each)
         return Group(pools, "", pods)
 
@@ -77,24 +75,9 @@ def _pool(name: str, pool: NodePool) -> PoolRow:
     held = allocatable.amounts({"cpu": pool.limits.cpu, "memory": f"{pool.limits.memory_gib}Gi"})
     held |= {pool.gpu_resource: pool.each.gpus * pool.nodes} if pool.each.gpus else {}
     labels = ", ".join(f"{key}={value}" for key, value in pool.selector.items())
-    return PoolRow(name, pool.kind, pool.nodes, labels or "any node", _spelt(held))
+    return PoolRow(name, pool.kind, pool.nodes, labels or "any node", amounts(held))
 
 
 def _pod(sample: str, pod: Pod, name: str, platform: PortablePlatform) -> PodRow:
     each = portable.per_node(pod, platform.pools[name])
-    return PodRow(sample, pod.name, pod.count, _spelt(pod.requests), name, each, math.ceil(pod.count / each))
-
-
-def _spelt(amounts: Mapping[str, int]) -> dict[str, str]:
-    return {name: spelt(name, amount) for name, amount in amounts.items()}
-
-
-def _listed(amounts: dict[str, str]) -> str:
-    return ", ".join(f"{amount} {name.rpartition('/')[2]}" for name, amount in amounts.items())
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column)
-    return table
+    return PodRow(sample, pod.name, pod.count, amounts(pod.requests), name, each, math.ceil(pod.count / each))

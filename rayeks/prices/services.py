@@ -2,11 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
+
+Product = Mapping[str, Any]
 
 IN_REGION = r"(?:[A-Z]{2,4}\d?-|[a-z]{2}(?:-[a-z]+)+-\d-)?"
 """What stands before a usage type: `USW2-`, for KMS `us-west-2-`, nothing in us-east-1."""
@@ -70,22 +72,34 @@ def usd(pricing: Any, region: str) -> dict[str, float]:
     A key is left out where the list has nothing of its name, or offers that differ: better the older price than one
     of something else.
     """
-    found = {key: _one(pricing, listing, region) for key, listing in LISTINGS.items()}
-    return {key: price for key, price in found.items() if price is not None}
+    listed: dict[tuple[str, tuple[tuple[str, str], ...]], list[Product]] = {}
+    found: dict[str, float] = {}
+    for key, listing in LISTINGS.items():
+        asked = (listing.code, tuple(listing.where.items()))
+        if asked not in listed:
+            listed[asked] = _products(pricing, *asked, region)
+        price = _one(listing, listed[asked])
+        if price is not None:
+            found[key] = price
+    return found
 
 
-def _one(pricing: Any, listing: Listing, region: str) -> float | None:
-    from_there = "fromRegionCode" if listing.code == "AWSDataTransfer" else "regionCode"
-    wanted = {from_there: region, **listing.where}
-    filters = [{"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in wanted.items()]
-    usage = re.compile(f"{IN_REGION}{listing.usage}")
+def _products(pricing: Any, code: str, where: Iterable[tuple[str, str]], region: str) -> list[Product]:
+    """What a service lists in a region; nothing where the list does not know the service."""
+    from_there = "fromRegionCode" if code == "AWSDataTransfer" else "regionCode"
+    wanted = ((from_there, region), *where)
+    filters = [{"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in wanted]
     try:
-        pages = list(pricing.get_paginator("get_products").paginate(ServiceCode=listing.code, Filters=filters))
+        pages = list(pricing.get_paginator("get_products").paginate(ServiceCode=code, Filters=filters))
     except ClientError as error:
         if error.response["Error"]["Code"] == "NotFoundException":
-            return None
+            return []
         raise
-    products = [json.loads(text) for page in pages for text in page["PriceList"]]
+    return [json.loads(text) for page in pages for text in page["PriceList"]]
+
+
+def _one(listing: Listing, products: Iterable[Product]) -> float | None:
+    usage = re.compile(f"{IN_REGION}{listing.usage}")
     prices = {
         price
         for product in products

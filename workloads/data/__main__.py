@@ -38,9 +38,7 @@ def parse(arguments: list[str], environment: dict[str, str]) -> argparse.Namespa
     flags.add("profile", "local", str, f"the kind of machine: {', '.join(PROFILES)}")
     flags.add("actors", "1", at_least(1), "how many copies of the model at most")
     flags.add("sample-rows", "0", at_least(0), "fill an empty input with so many rows made from the shipped digits")
-    parsed = parser.parse_args(arguments)
-    if parsed.profile not in PROFILES:
-        parser.error(f"there is no profile {parsed.profile!r}; choose from {', '.join(PROFILES)}")
+    parsed = flags.parse(arguments, profile=PROFILES)
     if not parsed.input:
         parser.error("say where the rows are: --input s3://bucket/prefix or a path that every node mounts")
     if not parsed.output:

@@ -38,9 +38,7 @@ def parse(arguments: list[str], environment: dict[str, str]) -> argparse.Namespa
     flags.add("epochs", "8", at_least(1), "passes over the training rows")
     flags.add("workers", "2", at_least(1), "machines that train, all at once")
     flags.add("infer", "2", at_least(1), "machines that classify, at most")
-    parsed = parser.parse_args(arguments)
-    if parsed.profile not in PROFILES:
-        parser.error(f"there is no profile {parsed.profile!r}; choose from {', '.join(PROFILES)}")
+    parsed = flags.parse(arguments, profile=PROFILES)
     if not parsed.storage:
         parser.error("say where stages leave their work: --storage s3://bucket/prefix or a path that every node mounts")
     return parsed

@@ -46,9 +46,7 @@ def parse(arguments: list[str], environment: dict[str, str]) -> argparse.Namespa
     flags.add("seed", "0", int, "of weights and shuffles")
     flags.add("tenants", "", str, "whose heads to fit and promote too, by commas")
     flags.add("sample-rows", "0", at_least(0), "fill an empty input with so many rows made from the shipped digits")
-    parsed = parser.parse_args(arguments)
-    if parsed.profile not in PROFILES:
-        parser.error(f"there is no profile {parsed.profile!r}; choose from {', '.join(PROFILES)}")
+    parsed = flags.parse(arguments, profile=PROFILES)
     for place in places:
         if not getattr(parsed, place):
             parser.error(f"say {places[place]}: --{place} s3://bucket/prefix or a path that every node mounts")

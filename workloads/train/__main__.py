@@ -55,11 +55,7 @@ def parse(arguments: list[str], environment: dict[str, str]) -> argparse.Namespa
     flags.add("keep-checkpoints", "3", at_least(2), "how many to keep; two at least, so that one may be corrupt")
     flags.add("max-failures", "3", at_least(0), "worker or node losses to survive")
     parser.add_argument("--worker-logs", action="store_true", help="show what workers print")
-    parsed = parser.parse_args(arguments)
-    if parsed.profile not in PROFILES:
-        parser.error(f"there is no profile {parsed.profile!r}; choose from {', '.join(PROFILES)}")
-    if parsed.strategy not in STRATEGIES:
-        parser.error(f"there is no strategy {parsed.strategy!r}; choose from {', '.join(STRATEGIES)}")
+    parsed = flags.parse(arguments, profile=PROFILES, strategy=STRATEGIES)
     if not parsed.storage:
         parser.error("say where checkpoints go: --storage s3://bucket/prefix or a path that every node mounts")
     if parsed.run and parsed.resume:
