@@ -46,6 +46,9 @@ SCRATCH_PATH = "/mnt/scratch"
 DATASETS_PATH = "/mnt/datasets"
 """The claims of a tenant (EFS, FSx for Lustre, its part of the bucket `datasets`), and where its pods mount them."""
 
+EBS_CLASS, EFS_CLASS, LUSTRE_CLASS = "gp3", "efs", "lustre"
+"""Storage classes, of which a claim makes a disk, a folder of its own on EFS, or a whole Lustre file system."""
+
 RAY_LOGS = "ray-logs"
 RAY_LOGS_PATH = "/tmp/ray"
 """The volume of Ray's own files (KubeRay's name for it), where a node's log shipper finds them."""

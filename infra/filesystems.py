@@ -1,11 +1,12 @@
 """File systems: EFS for homes and shared files, FSx for Lustre for training data, and who may mount them."""
 
 import pulumi
-from pulumi import Output, ResourceOptions
+from pulumi import Input, Output, ResourceOptions
 from pulumi_aws import ec2, efs, fsx, vpc
 
 from infra.config.storage import Files as FilesSettings
 from infra.config.storage import Scratch as ScratchSettings
+from infra.config.storage import ScratchClaims as ScratchClaimsSettings
 from infra.network import Network
 
 LUSTRE_VERSION = "2.15"
@@ -19,6 +20,7 @@ class Files(pulumi.ComponentResource):
     """An EFS file system that every zone mounts over TLS."""
 
     id: Output[str]
+    arn: Output[str]
     mounted: list[pulumi.Resource]
     """The mount targets, which an access point's first use needs."""
 
@@ -48,7 +50,7 @@ class Files(pulumi.ComponentResource):
             opts=child,
         )
         group, _ = _group(name, "efs", "NFS from the VPC", network, [(2049, 2049)], child)
-        self.id = system.id
+        self.id, self.arn = system.id, system.arn
         self.mounted = [
             efs.MountTarget(
                 f"{name}-{zone}",
@@ -131,6 +133,20 @@ class Scratch(pulumi.ComponentResource):
             )
         self.id, self.dns_name, self.mount_name = system.id, system.dns_name, system.mount_name
         self.register_outputs({"id": self.id})
+
+
+class ScratchClaims(pulumi.ComponentResource):
+    """Where Lustre file systems that claims make will stand: a subnet, and a group that lets Lustre through."""
+
+    subnet: Input[str]
+    group: Output[str]
+
+    def __init__(self, name: str, settings: ScratchClaimsSettings, *, network: Network, opts: ResourceOptions) -> None:
+        super().__init__("rayeks:infra:ScratchClaims", name, None, opts)
+        child = ResourceOptions(parent=self)
+        group, _ = _group(name, "lustre-claims", "Lustre of claims", network, LUSTRE_PORTS, child)
+        self.subnet, self.group = network.private_subnets[settings.zone], group.id
+        self.register_outputs({})
 
 
 def _group(

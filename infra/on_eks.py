@@ -2,7 +2,7 @@
 
 import pulumi
 
-from infra import tenancy_aws
+from infra import storage_classes, tenancy_aws
 from infra.accelerators import Accelerators
 from infra.addons import Addons
 from infra.autoscaling import Karpenter, Pools
@@ -59,7 +59,8 @@ def deploy(platform: Platform) -> None:
     if platform.warm:
         Headroom(name, platform, cluster=cluster, pools=pools)
     kuberay = KubeRay(name, platform.ray, kubernetes=cluster.kubernetes, nodes=node_groups.running)
-    after = [pools, kuberay, node_groups.dns]
+    # The drivers outlive the tenants: a claim's disk or file system is theirs to delete.
+    after = [pools, kuberay, addons, node_groups.dns]
     if platform.queues:
         queues = Queues(
             name,
@@ -81,7 +82,11 @@ def deploy(platform: Platform) -> None:
         walls=tenancy_aws.walls(platform),
         queues=platform.queues,
         gpu_parts=node_groups.gpu_parts,
+        volumes={team: storage_classes.hard(tenant, platform.storage) for team, tenant in platform.tenants.items()},
         after=after,
+    )
+    storage_classes.classes(
+        name, platform.storage, storage=storage, cluster=cluster, key=key, tags=platform.tags, parent=tenants
     )
     tenancy_aws.tie(tenants, platform, cluster=cluster, storage=storage)
     launched = launches(platform)

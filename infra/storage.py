@@ -5,7 +5,7 @@ from pulumi import Output, ResourceOptions
 
 from infra.buckets import Bucket, bucket_name
 from infra.config.storage import Storage as Settings
-from infra.filesystems import Files, Scratch
+from infra.filesystems import Files, Scratch, ScratchClaims
 from infra.iam import Aws
 from infra.images import Images
 from infra.keys import DataKey
@@ -19,6 +19,7 @@ class Storage(pulumi.ComponentResource):
     """Purpose → bucket name."""
     files: Files | None = None
     scratch: Scratch | None = None
+    scratch_claims: ScratchClaims | None = None
     registry: Output[str] | None = None
     """The registry that images are pushed to and pulled from."""
 
@@ -35,6 +36,8 @@ class Storage(pulumi.ComponentResource):
             self.scratch = Scratch(
                 name, settings.scratch, network=network, buckets=self.buckets, key_arn=key.arn, opts=child
             )
+        if settings.scratch_claims:
+            self.scratch_claims = ScratchClaims(name, settings.scratch_claims, network=network, opts=child)
         if settings.images:
             self.registry = Images(name, settings.images, aws=aws, opts=child).registry
         self.register_outputs({})

@@ -38,10 +38,11 @@ class Team(pulumi.ComponentResource):
         walls: Mapping[str, Policy],
         queues: Queueing | None,
         gpu_parts: Sequence[str],
+        volumes: Mapping[str, str],
         after: Sequence[pulumi.Resource],
         opts: ResourceOptions,
     ) -> None:
-        """`walls` are the specs of its NetworkPolicies by name."""
+        """`walls` are the specs of its NetworkPolicies by name, `volumes` the hard limits of what its claims make."""
         super().__init__("rayeks:infra:Team", team, None, opts)
         self._namespace = contract.namespace(team)
         self.namespace = Namespace(
@@ -53,7 +54,7 @@ class Team(pulumi.ComponentResource):
         ResourceQuota(
             self._namespace,
             metadata=self._metadata("team"),
-            spec={"hard": quota(settings, queues, gpu_parts)},
+            spec={"hard": quota(settings, queues, gpu_parts) | dict(volumes)},
             opts=self._inside,
         )
         ResourceQuota(

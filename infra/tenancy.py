@@ -29,9 +29,13 @@ class Tenants(pulumi.ComponentResource):
         walls: Mapping[str, Mapping[str, Policy]],
         queues: Queueing | None,
         gpu_parts: Sequence[str],
+        volumes: Mapping[str, Mapping[str, str]] | None = None,
         after: Sequence[pulumi.Resource],
     ) -> None:
-        """`walls` are each team's NetworkPolicies, `gpu_parts` the resources that are parts of a GPU."""
+        """`walls` are each team's NetworkPolicies, `gpu_parts` the resources that are parts of a GPU.
+
+        `volumes` are each team's limits of what its claims make, where the classes of storage are the stack's own.
+        """
         super().__init__("rayeks:infra:Tenants", name)
         self.namespaces = {team: contract.namespace(team) for team in settings}
         for role, grants in rights.ROLES.items():
@@ -49,6 +53,7 @@ class Tenants(pulumi.ComponentResource):
                 walls=walls[team],
                 queues=queues,
                 gpu_parts=gpu_parts,
+                volumes=volumes[team] if volumes else {},
                 after=after,
                 opts=ResourceOptions(parent=self),
             )

@@ -16,7 +16,7 @@ from infra.identity import PodRole
 from infra.storage import Storage
 from infra.team import Team
 from infra.tenancy import Tenants
-from infra.volumes import Volumes, default_class
+from infra.volumes import Volumes
 
 
 def walls(platform: Platform) -> dict[str, dict[str, isolation.Policy]]:
@@ -32,7 +32,6 @@ def walls(platform: Platform) -> dict[str, dict[str, isolation.Policy]]:
 
 def tie(tenants: Tenants, platform: Platform, *, cluster: Cluster, storage: Storage) -> None:
     """Ties the tenants to AWS. What is made for a team is below it, and so outlives nothing that waits for it."""
-    default_class(cluster, tenants)
     for team, settings in platform.tenants.items():
         made = tenants.teams[team]
         _people(made, team, settings, platform.name, cluster)

@@ -4,10 +4,8 @@ import pulumi
 import pulumi_kubernetes
 from pulumi import Input, ResourceOptions
 from pulumi_kubernetes.core.v1 import PersistentVolume, PersistentVolumeClaim
-from pulumi_kubernetes.storage.v1 import StorageClass
 
 from infra import contract
-from infra.cluster import Cluster
 from infra.config.tenants import Tenant
 from infra.storage import Storage
 
@@ -114,16 +112,3 @@ class Volumes(pulumi.ComponentResource):
             },
             opts=ResourceOptions(parent=self, provider=self._provider, depends_on=[volume]),
         )
-
-
-def default_class(cluster: Cluster, parent: pulumi.Resource) -> StorageClass:
-    """gp3, encrypted, made in the zone of the pod that asks: the class of claims that name none."""
-    return StorageClass(
-        "gp3",
-        metadata={"name": "gp3", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
-        provisioner="ebs.csi.aws.com",
-        parameters={"type": "gp3", "encrypted": "true"},
-        volume_binding_mode="WaitForFirstConsumer",
-        allow_volume_expansion=True,
-        opts=ResourceOptions(parent=parent, provider=cluster.kubernetes),
-    )

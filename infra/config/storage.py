@@ -53,6 +53,16 @@ class Scratch(Slice):
     keep: bool = True
 
 
+class ScratchClaims(Slice):
+    """The storage class `lustre`: each claim of it makes an FSx for Lustre file system, which goes with the claim."""
+
+    zone: Zone
+    deployment: Literal["SCRATCH_2", "PERSISTENT_2"] = "SCRATCH_2"
+    """SCRATCH_2 keeps no second copy, for the time of a job; PERSISTENT_2 survives a failed server."""
+    throughput: Literal[125, 250, 500, 1000] | None = None
+    """MB/s for each TiB of a PERSISTENT_2; a SCRATCH_2 always has 200."""
+
+
 class Images(Slice):
     """ECR repositories of our own, and other registries to pull through."""
 
@@ -68,6 +78,7 @@ class Storage(Slice):
     buckets: dict[Name, Bucket] = Field(min_length=1)
     files: Files | None = None
     scratch: Scratch | None = None
+    scratch_claims: ScratchClaims | None = None
     images: Images | None = None
 
     @property

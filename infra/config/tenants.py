@@ -21,6 +21,7 @@ class Quota(Slice):
     """Shares and slices of GPUs, of each kind that the stack's node groups hand out."""
     pods: Annotated[int, Field(ge=1)] = 200
     storage: Quantity = "1Ti"
+    """Of disks that claims make."""
     clusters: Annotated[int, Field(ge=1)] = 50
     """RayClusters at once, those of jobs and services included."""
 
@@ -56,6 +57,10 @@ class Tenant(Team):
     people: People = People()
     scratch: bool = False
     """Whether the team's pods may mount the scratch file system, which its tenants share."""
+    file_claims: Annotated[int, Field(ge=0, le=1000)] = 50
+    """Folders of their own on EFS that the team's claims may make; a file system has 10,000 at the most."""
+    scratch_claims_gib: Annotated[int, Field(ge=0, description="GiB")] = 0
+    """Lustre that the team's claims may hold at once, where the stack has storage.scratch_claims."""
     reads: tuple[Name, ...] = ()
     """Data sources, by their names under `data_sources`, that the team's jobs may read."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from infra.policies.core import UNKNOWN, Finding, Resource, Stack, at, differs, each, items, whole
 from infra.policies.documents import denies_plain_http
-from infra.policies.kinds import BUCKET, EFS, EKS, LUSTRE, NODE_CLASS, TEMPLATE, holders
+from infra.policies.kinds import BUCKET, EFS, EKS, LUSTRE, NODE_CLASS, STORAGE_CLASS, TEMPLATE, holders
 
 
 @whole(
@@ -51,7 +51,7 @@ def file_systems_are_encrypted(resource: Resource, environment: str) -> Iterator
 @each(
     TEMPLATE,
     NODE_CLASS,
-    "kubernetes:storage.k8s.io/v1:StorageClass",
+    STORAGE_CLASS,
     "aws:ebs/volume:Volume",
     demands="every volume is encrypted: of nodes, of claims, and those made by hand",
     reason="Ray spills objects and caches data sets on its nodes' disks",
@@ -63,9 +63,7 @@ def volumes_are_encrypted(resource: Resource, environment: str) -> Iterator[str]
             if differs(resource.get("encrypted"), True):
                 yield "is not encrypted"
         case "kubernetes:storage.k8s.io/v1:StorageClass":
-            makes_volumes = resource.get("provisioner") == "ebs.csi.aws.com"
-            if makes_volumes and differs(resource.get("parameters.encrypted"), "true"):
-                yield "makes volumes that are not encrypted"
+            yield from _class(resource)
         case _:
             path = "blockDeviceMappings" if resource.type == TEMPLATE else "spec.blockDeviceMappings"
             devices = resource.get(path)
@@ -74,6 +72,22 @@ def volumes_are_encrypted(resource: Resource, environment: str) -> Iterator[str]
             for device in items(devices):
                 if at(device, "ebs") is not None and differs(at(device, "ebs.encrypted"), True):
                     yield f"{at(device, 'deviceName')} is not encrypted"
+
+
+def _class(resource: Resource) -> Iterator[str]:
+    match resource.get("provisioner"):
+        case "ebs.csi.aws.com":
+            if differs(resource.get("parameters.encrypted"), "true"):
+                yield "makes volumes that are not encrypted"
+        case "efs.csi.aws.com":
+            options = resource.get("mountOptions")
+            if options is not UNKNOWN and "tls" not in items(options):
+                yield "mounts folders without TLS"
+        case "fsx.csi.aws.com":
+            # FSx encrypts a SCRATCH file system by a key of its own, and takes no other.
+            keeps = str(resource.get("parameters.deploymentType") or "SCRATCH_1").startswith("PERSISTENT")
+            if keeps and resource.get("parameters.kmsKeyId") is None:
+                yield "makes file systems without a KMS key of the stack"
 
 
 @each(

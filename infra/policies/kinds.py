@@ -5,6 +5,7 @@ from collections.abc import Callable
 from infra.policies.core import Resource, Stack
 
 BUCKET = "aws:s3/bucket:Bucket"
+STORAGE_CLASS = "kubernetes:storage.k8s.io/v1:StorageClass"
 EFS = "aws:efs/fileSystem:FileSystem"
 EKS = "aws:eks/cluster:Cluster"
 KEY = "aws:kms/key:Key"

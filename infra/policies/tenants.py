@@ -16,26 +16,31 @@ from infra.policies.core import (
     members,
     whole,
 )
-from infra.policies.kinds import NAMESPACE, SYSTEM
+from infra.policies.kinds import NAMESPACE, STORAGE_CLASS, SYSTEM
 
 QUOTA = "kubernetes:core/v1:ResourceQuota"
 NETWORK_POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 LIMITED = ("requests.cpu", "requests.memory", f"requests.{GPU_RESOURCE}", "pods")
+PVC = "persistentvolumeclaims"
 METADATA = "169.254.169.254"
 
 
 @whole(
-    demands="every tenant has a quota of CPU, memory, GPUs and pods",
-    reason="one team's sweep would otherwise take every machine that the pools may hold",
+    demands="every tenant has a quota of CPU, memory, GPUs and pods, and of each class of storage",
+    reason="one team's sweep would otherwise take every machine that the pools may hold, or a file system a pod",
     fix="set the tenant's quota in the stack file",
 )
 def tenants_have_quotas(stack: Stack) -> Iterator[Finding]:
+    classes = [found.get("metadata.name") for found in stack.of_type(STORAGE_CLASS)]
     for namespace in _namespaces(stack):
         if TEAM_LABEL not in members(namespace.get("metadata.labels")):
             continue
         hard = [quota.get("spec.hard") for quota in _inside(stack, namespace, QUOTA)]
         limited = {kind for limits in hard for kind in members(limits)}
-        missing = [] if UNKNOWN in hard else [kind for kind in LIMITED if kind not in limited]
+        missing = [kind for kind in LIMITED if kind not in limited]
+        missing += [f"class {name}" for name in classes if name is not UNKNOWN and not _counted(name, limited)]
+        if UNKNOWN in hard:
+            continue
         if missing:
             yield Finding(f"has no quota of {', '.join(missing)}", namespace)
 
@@ -99,6 +104,11 @@ def tenants_say_who_pays(resource: Resource, environment: str) -> Iterator[str]:
     ours = resource.get("metadata.name") in SYSTEM
     if not ours and TEAM_LABEL in labels and not labels.get("rayeks/cost-center"):
         yield "has no rayeks/cost-center"
+
+
+def _counted(name: str, limited: set[str]) -> bool:
+    """Whether a quota limits what claims of a storage class may make, by size or by number."""
+    return any(f"{name}.storageclass.storage.k8s.io/{by}" in limited for by in ("requests.storage", PVC))
 
 
 def _namespaces(stack: Stack) -> list[Resource]:

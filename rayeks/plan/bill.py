@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from infra import prices, requirements
+from infra.allocatable import quantity
 from infra.config import Platform
 from infra.prices import HOURS_A_MONTH, Price
 from rayeks.plan.charges import Line, Stack, charges, disks, exact
@@ -69,12 +70,16 @@ class NodeHour:
 
 @dataclass(frozen=True)
 class Bill:
-    """A stack's costs. `floor` comes every month; `use` is what Ray's nodes are expected to add to it."""
+    """A stack's costs. `floor` comes every month; `use` is what Ray's nodes are expected to add to it.
+
+    `claimed` is in neither: the most that the teams' claims may add while they hold disks and file systems.
+    """
 
     region: str
     floor: tuple[Line, ...]
     use: tuple[Line, ...]
     node_hours: tuple[NodeHour, ...]
+    claimed: tuple[Line, ...] = ()
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -119,6 +124,7 @@ class Bill:
             "pricesTo": self.dates[1].isoformat() if self.dates else None,
             "lines": [line.to_json() for line in self.lines],
             "nodeHours": [hour.to_json() for hour in self.node_hours],
+            "claimed": [line.to_json() for line in self.claimed],
         }
 
 
@@ -128,7 +134,7 @@ def bill(plan: Plan, platform: Platform, today: date) -> Bill:
     hours = tuple(node_hours(stack))
     order = {name: place for place, name in enumerate(SECTIONS)}
     floor = sorted(charges(stack), key=lambda line: order[line.section])
-    return Bill(platform.region, tuple(floor), tuple(_use(platform, hours)), hours)
+    return Bill(platform.region, tuple(floor), tuple(_use(platform, hours)), hours, tuple(_claimed(stack)))
 
 
 def total(lines: Iterable[Line]) -> Decimal:
@@ -173,6 +179,18 @@ def _disk_hour(stack: Stack, name: str) -> Price | None:
     hour = (month / HOURS_A_MONTH).quantize(MICRO, ROUND_HALF_UP)
     size = known[0][1]
     return Price(float(hour), "hour", size.source, min(price.date for _, price in known))
+
+
+def _claimed(stack: Stack) -> Iterator[Line]:
+    """What claims make by the storage classes of the stack, each up to the sum of the teams' quotas of it."""
+    tenants, lustre = stack.platform.tenants.values(), stack.platform.storage.scratch_claims
+    found = {("disks", "ebs.gp3.gb"): sum(quantity(tenant.quota.storage) for tenant in tenants) / 2**30}
+    if lustre:
+        key = f"fsx.lustre.ssd-{lustre.throughput}.gb" if lustre.throughput else "fsx.lustre.scratch.gb"
+        found["Lustre file systems", key] = sum(tenant.scratch_claims_gib for tenant in tenants)
+    for (what, key), gib in found.items():
+        if gib:
+            yield Line("Claims", f"{what} of claims", exact(gib), "GB-month", stack.service(key), expected=True)
 
 
 def _name(resource: Resource) -> Any:

@@ -124,7 +124,8 @@ def _costs(bill: Bill) -> str:
     month = _table(("What", "How much", "Unit price", "$ a month", "Price"), lines, right=(1, 2, 3))
     hour = _table(("Pool", "Market", "Machine, with its disk", "$ an hour", "Price"), hours, right=(3,))
     notes = "<br>".join(f"[{at}] {_text(source)}, {day}" for (source, day), at in sources.items())
-    return f"{month}\n\nAn hour of Ray's nodes:\n\n{hour}\n\n<sub>{notes}</sub>"
+    claims = f"\n\n{_text(words.claimed(bill))}" if bill.claimed else ""
+    return f"{month}{claims}\n\nAn hour of Ray's nodes:\n\n{hour}\n\n<sub>{notes}</sub>"
 
 
 def _samples(runs: "Sequence[Run]") -> str:

@@ -36,7 +36,8 @@ def _sections(report: "Report", full: bool) -> Iterator[RenderableType]:
     yield headline(report.plan)
     yield breaks(report.alarms)
     if report.bill:
-        yield from ("", costs(report.bill, full=full), hours(report.bill), samples(report.runs))
+        yield from ("", costs(report.bill, full=full), Text(words.claimed(report.bill), style="dim"))
+        yield from (hours(report.bill), samples(report.runs))
         text, old = words.age(report.bill, report.today)
         yield Text(text, style="yellow" if old else "dim")
     if report.comparison:

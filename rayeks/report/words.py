@@ -90,6 +90,12 @@ def age(bill: Bill, today: date) -> tuple[str, bool]:
     return text, False
 
 
+def claimed(bill: Bill) -> str:
+    """What claims may add to the bill, which is in none of its sums; nothing where they may add nothing."""
+    said = [f"{line.what}, up to {quantity(line.quantity)} GiB ({money(line.amount)} a month)" for line in bill.claimed]
+    return f"Not counted: {'; '.join(said)}" if said else ""
+
+
 def reserved(run: "Run") -> str:
     """What of a run costs nothing more: `; 2 nodes are reserved, and paid above`."""
     if not run.reserved:

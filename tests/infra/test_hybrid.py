@@ -131,7 +131,7 @@ def test_machines_outside_aws_count_for_the_quotas(changed):
 
 def test_every_private_range_is_taken(changed):
     values = changed("cluster.public_access_cidrs", None)
-    for cidr in ("10.99.0.0/24", "172.31.0.0/24", "192.168.7.0/28"):
+    for cidr in ("10.99.0.0/24", "172.31.0.0/24", "192.168.7.0/28", "100.64.0.0/16"):
         values["cluster"]["hybrid"] = SECTION | {"node_cidrs": [cidr]}
         found = parse(values).cluster.hybrid
         assert found and found.node_cidrs == (IPv4Network(cidr),)

@@ -50,6 +50,42 @@ REFUSALS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "sharing is for node_groups",
         "node_groups",
     ),
+    "Lustre on demand in a zone that the network lacks": (
+        {"storage.scratch_claims": {"zone": "us-west-2d"}},
+        "storage.scratch_claims.zone",
+        "us-west-2d is not one of network.zones",
+        "use us-west-2a",
+    ),
+    "a throughput of Lustre that has none to choose": (
+        {"storage.scratch_claims": {"zone": "us-west-2b", "throughput": 250}},
+        "storage.scratch_claims.throughput",
+        "a SCRATCH_2 always has 200 MB/s per TiB",
+        "leave it out",
+    ),
+    "Lustre that lasts, without its throughput": (
+        {"storage.scratch_claims": {"zone": "us-west-2b", "deployment": "PERSISTENT_2"}},
+        "storage.scratch_claims.throughput",
+        "FSx asks it of a PERSISTENT_2",
+        "125, 250, 500 or 1000",
+    ),
+    "a tag that the Lustre driver would cut in two": (
+        {"storage.scratch_claims.zone": "us-west-2b", "tags.owner": "ann=bob"},
+        "tags.owner",
+        "owner=ann=bob cannot be put on file systems that claims make",
+        "leave out commas and equal signs",
+    ),
+    "Lustre for a team of a stack that has none": (
+        {"tenants.research.scratch_claims_gib": 1200},
+        "tenants.research.scratch_claims_gib",
+        "the stack has no class of Lustre file systems",
+        "add storage.scratch_claims",
+    ),
+    "a grant of Lustre that no file system has": (
+        {"storage.scratch_claims.zone": "us-west-2b", "tenants.research.scratch_claims_gib": 2000},
+        "tenants.research.scratch_claims_gib",
+        "2000: FSx for Lustre comes in steps of 1200 GiB",
+        "the next is 2400",
+    ),
     "a queue whose flavours don't cover a sample": (
         {"queues": {"borrow": 0}, "samples.train.workers": 20, "tenants.research.quota.cpu": 128},
         "samples.train",
@@ -97,9 +133,18 @@ def test_it_is_refused_with_its_path_and_what_to_do(name: str) -> None:
     assert all(problem.fix and fix in f"{problem.message} {problem.fix}" for problem in said)
 
 
+OF_THE_SAME_SECTION = {
+    "a MIG profile of another GPU",
+    "Lustre on demand in a zone that the network lacks",
+    "Lustre for a team of a stack that has none",
+    "Lustre that lasts, without its throughput",
+}
+"""What another of them writes over."""
+
+
 def test_all_of_them_are_told_at_once() -> None:
     values = copy.deepcopy(VALUES)
-    several = [name for name in REFUSALS if name != "a MIG profile of another GPU"]  # it is of the same group
+    several = [name for name in REFUSALS if name not in OF_THE_SAME_SECTION]
     for name in several:
         changed(REFUSALS[name][0], values)
     told = {problem.path for problem in problems(values)}

@@ -183,7 +183,13 @@ CHOICES: dict[str, st.SearchStrategy[Any]] = {
     "reservations.r": st.fixed_dictionaries(
         {"instance_type": st.sampled_from(GPUS), "zone": st.sampled_from(ZONES[:3]), "count": st.integers(1, 3)}
     ),
-    "tenants.ads": st.fixed_dictionaries({"cost_center": st.just("ads"), "scratch": st.booleans()}),
+    "tenants.ads": st.fixed_dictionaries(
+        {
+            "cost_center": st.just("ads"),
+            "scratch": st.booleans(),
+            "scratch_claims_gib": st.sampled_from([0, 1000, 2400]),
+        }
+    ),
     "cost": st.fixed_dictionaries(
         {
             "subscribers": st.just(["a@example.com"]),
@@ -247,6 +253,10 @@ CHOICES: dict[str, st.SearchStrategy[Any]] = {
                 max_size=2,
             ),
         }
+    ),
+    "storage.scratch_claims": st.fixed_dictionaries(
+        {"zone": st.sampled_from(ZONES[:3]), "deployment": st.sampled_from(["SCRATCH_2", "PERSISTENT_2"])},
+        optional={"throughput": st.sampled_from([125, 250])},
     ),
     "data_sources": st.fixed_dictionaries(
         {},

@@ -5,6 +5,7 @@ The stack `prod` is applied whole, and what befalls its tenants is tried on it; 
 
 import re
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,8 @@ def api(kubernetes: Kubernetes) -> ApiServer:
 def test_every_object_of_a_stack_is_taken(api: ApiServer, stack: str) -> None:
     refused = []
     for item in objects(plan(stack, root=ROOT)):
-        if item["kind"].startswith("PersistentVolume"):  # what they stand for never changes, and here it is another's
+        # What these stand for never changes, and here it is another's.
+        if item["kind"].startswith("PersistentVolume") or item["kind"] == "StorageClass":
             item["metadata"]["name"] += f"-{stack}"
         try:
             apply(api, item, dry_run=item["kind"] != "Namespace")
@@ -185,6 +187,77 @@ def test_a_pod_that_takes_more_than_its_team_may_is_refused(
 def test_a_pod_within_its_team_s_bounds_is_let_in_and_gets_the_defaults(api: ApiServer) -> None:
     made = apply(api, pod("modest", containers=[{"name": "main", "image": "any"}]), dry_run=True)
     assert made["spec"]["containers"][0]["resources"]["requests"] == {"cpu": "250m", "memory": "512Mi"}
+
+
+@pytest.fixture(scope="module")
+def storage(api: ApiServer) -> str:
+    """A namespace with what the stack `local` has beside `prod`: a class of Lustre, and some in its team's quota."""
+    apply(api, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "storage"}})
+    for item in objects(plan("local", root=ROOT)):
+        kind, name = item["kind"], item["metadata"].get("name")
+        if kind.startswith("ValidatingAdmissionPolicy") or (kind, name) == ("StorageClass", contract.LUSTRE_CLASS):
+            apply(api, item)
+        elif (kind, name) == ("ResourceQuota", "team"):
+            apply(api, item | {"metadata": {"name": "team", "namespace": "storage"}})
+    deadline = time.monotonic() + 60
+    while not refusal(api, claim("storage", "probe", "lustre", "1Gi")).count("comes in"):
+        assert time.monotonic() < deadline, "the admission policy never came into force"
+        time.sleep(0.2)
+    return "storage"
+
+
+def claim(namespace: str, name: str, storage_class: str, size: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "accessModes": ["ReadWriteMany"],
+            "storageClassName": storage_class,
+            "resources": {"requests": {"storage": size}},
+        },
+    }
+
+
+def refusal(api: ApiServer, item: Mapping[str, Any]) -> str:
+    """Why the API server would not take the object; nothing where it would."""
+    try:
+        apply(api, item, dry_run=True)
+    except ApiError as error:
+        return error.message
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "why"),
+    [
+        ("efs", "1Gi", ""),
+        ("gp3", "100Gi", ""),
+        ("gp3", "1025Gi", "exceeded quota: team, requested: gp3.storageclass"),
+        ("lustre", "1200Gi", ""),
+        ("lustre", "2400Gi", "exceeded quota: team, requested: lustre.storageclass"),
+        ("lustre", "100Gi", "FSx for Lustre comes in 1200Gi and in multiples of 2400Gi"),
+        ("lustre", "1300Gi", "FSx for Lustre comes in"),
+        ("lustre", "3600Gi", "FSx for Lustre comes in"),
+    ],
+)
+def test_claims_make_what_the_team_was_granted_of_each_class(
+    api: ApiServer, storage: str, kind: str, size: str, why: str
+) -> None:
+    said = refusal(api, claim(storage, "wanted", kind, size))
+    assert why in said if why else said == ""
+
+
+def test_a_team_without_a_grant_makes_no_lustre_file_system(api: ApiServer, storage: str) -> None:
+    hard = {"lustre.storageclass.storage.k8s.io/requests.storage": "0Gi"}
+    apply(api, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "poor"}})
+    quota = {"metadata": {"name": "team", "namespace": "poor"}, "spec": {"hard": hard}}
+    apply(api, {"apiVersion": "v1", "kind": "ResourceQuota", **quota})
+    deadline = time.monotonic() + 60
+    while not refusal(api, claim("poor", "wanted", "lustre", "1200Gi")).count("exceeded quota: team"):
+        assert time.monotonic() < deadline, "the quota never came into force"
+        time.sleep(0.2)
+    assert refusal(api, claim("poor", "wanted", "efs", "1Gi")) == ""
 
 
 @pytest.mark.parametrize("namespace", ["kuberay", "kueue-system"])

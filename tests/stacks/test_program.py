@@ -59,6 +59,7 @@ CHAIN = [
     ("core/v1:Namespace", "-research", "karpenter.sh/v1:NodePool", "", "jobs end before their machines"),
     ("core/v1:Namespace", "-research", "helm.sh/v3:Release", "kuberay-operator", "jobs end while KubeRay can clean up"),
     ("core/v1:Namespace", "-research", "eks/addon:Addon", "coredns", "jobs never lose DNS"),
+    ("core/v1:Namespace", "-research", "eks/addon:Addon", "aws-ebs-csi-driver", "the driver deletes the teams' disks"),
     ("helm.sh/v3:Release", "kuberay-operator", "helm.sh/v3:Release", "kuberay-crds", "the CRDs outlive the operator"),
     ("helm.sh/v3:Release", "kuberay-operator", "eks/nodeGroup:NodeGroup", "-system", "it has a node to run on"),
     (

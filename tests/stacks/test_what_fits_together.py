@@ -86,6 +86,10 @@ def _quotas(stack: Stack) -> Iterator[str]:
         "requests.memory": "512Gi",  # 256Gi in the stack file, and as much to borrow
         "requests.nvidia.com/gpu": str(int(quota.gpus * most)),
         "requests.nvidia.com/gpu.shared": str(int(quota.gpu_parts * most)),
+        "requests.storage": "2224Gi",  # 1Ti of disks in the stack file, and a Lustre file system of 1,200 GiB
+        "gp3.storageclass.storage.k8s.io/requests.storage": quota.storage,
+        "efs.storageclass.storage.k8s.io/persistentvolumeclaims": "50",
+        "lustre.storageclass.storage.k8s.io/requests.storage": "1200Gi",
         "pods": str(quota.pods),
         "count/rayclusters.ray.io": str(quota.clusters),
     }

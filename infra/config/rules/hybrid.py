@@ -1,7 +1,8 @@
 """Whether machines outside AWS can reach the cluster, and the cluster them.
 
-Source: EKS user guide, "Create an Amazon EKS cluster with hybrid nodes", considerations; and the EKS API's own words on
-`RemoteNodeNetwork`. EKS asks for the authentication mode API as well, which every cluster of this project has.
+Source: EKS user guide, "Create an Amazon EKS cluster with hybrid nodes" and "Enable hybrid nodes on an existing Amazon
+EKS cluster", considerations; and the EKS API's own words on `RemoteNodeNetwork`. EKS asks for the authentication mode
+API as well, which every cluster of this project has.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ from infra.config.cluster import Cluster
 from infra.config.network import AnyNetwork
 from infra.config.rules.base import Problem, rule
 
-PRIVATE = tuple(IPv4Network(cidr) for cidr in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+PRIVATE = tuple(IPv4Network(cidr) for cidr in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"))
+"""RFC 1918's ranges, and that of carriers' NAT (RFC 6598)."""
 
 
 @rule

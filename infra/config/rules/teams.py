@@ -45,6 +45,42 @@ def _within(one: str, two: str) -> bool:
 
 
 @rule
+def scratch_claims_can_be_met(network: AnyNetwork, storage: Storage) -> Iterator[Problem]:
+    claims = storage.scratch_claims
+    if claims is None:
+        return
+    if claims.zone not in network.zones:
+        yield unknown_zone("storage.scratch_claims.zone", claims.zone, network)
+    path = "storage.scratch_claims.throughput"
+    if claims.deployment == "SCRATCH_2" and claims.throughput:
+        yield Problem(path, "a SCRATCH_2 always has 200 MB/s per TiB", "leave it out, or set deployment: PERSISTENT_2")
+    if claims.deployment == "PERSISTENT_2" and claims.throughput is None:
+        yield Problem(path, "is missing, and FSx asks it of a PERSISTENT_2", "125, 250, 500 or 1000")
+
+
+@rule
+def the_driver_can_pass_the_tags_on(tags: dict[str, str], storage: Storage) -> Iterator[Problem]:
+    """Source: aws-fsx-csi-driver 1.9, `extraTags`: tags are parted by commas, a key from its value by `=`."""
+    for key, value in tags.items() if storage.scratch_claims else ():
+        if set(key + value) & {",", "="}:
+            message = f"{key}={value} cannot be put on file systems that claims make (aws:defaultTags)"
+            yield Problem(f"tags.{key}", message, "leave out commas and equal signs")
+
+
+@rule
+def scratch_claims_are_granted_in_sizes_that_are_sold(
+    storage: Storage, tenants: dict[str, Tenant]
+) -> Iterator[Problem]:
+    for team, tenant in tenants.items():
+        path, granted = f"tenants.{team}.scratch_claims_gib", tenant.scratch_claims_gib
+        if granted and storage.scratch_claims is None:
+            yield Problem(path, "the stack has no class of Lustre file systems", "add storage.scratch_claims")
+        elif granted % lustre.SMALLEST_GIB:
+            fits = -(-granted // lustre.SMALLEST_GIB) * lustre.SMALLEST_GIB
+            yield Problem(path, f"{granted}: FSx for Lustre comes in steps of 1200 GiB", f"the next is {fits}")
+
+
+@rule
 def objects_are_moved_before_they_expire(storage: Storage, cost: Cost | None) -> Iterator[Problem]:
     buckets = {f"storage.buckets.{name}": bucket for name, bucket in storage.buckets.items()}
     buckets |= {"cost.export": cost.export} if cost and cost.export else {}

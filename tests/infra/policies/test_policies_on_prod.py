@@ -21,6 +21,7 @@ NAMESPACE = "kubernetes:core/v1:Namespace"
 NODE_CLASS = "kubernetes:karpenter.k8s.aws/v1:EC2NodeClass"
 POOL = "kubernetes:karpenter.sh/v1:NodePool"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+STORAGE_CLASS = "kubernetes:storage.k8s.io/v1:StorageClass"
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 
 Break = Callable[[Plan], Plan]
@@ -54,6 +55,12 @@ def pod(**spec: Any) -> Break:
         "spec": {"containers": [container], **spec},
     }
     return lambda planned: plus(planned, "kubernetes:core/v1:Pod", "main", manifest)
+
+
+def storage_class(driver: str, **settings: Any) -> Break:
+    """One more class of storage, of a name that the tenants' quotas count."""
+    manifest = {"metadata": {"name": "gp3"}, "provisioner": driver, **settings}
+    return lambda planned: plus(planned, STORAGE_CLASS, "more", manifest)
 
 
 def training(change: Callable[[dict[str, Any]], None]) -> Break:
@@ -179,8 +186,12 @@ ALSO: list[tuple[str, Break]] = [
             to=document(Principal={"Federated": "arn:aws:iam::1:oidc-provider/x"}, Action="sts:AssumeRole"),
         ),
     ),
+    ("tenants-have-quotas", lambda planned: plus(planned, STORAGE_CLASS, "more", {"metadata": {"name": "more"}})),
     ("training-is-never-consolidated", training(lambda spec: spec["disruption"].update(budgets=[{"nodes": "10%"}]))),
     ("training-is-never-consolidated", training(lambda spec: spec["template"]["spec"].update(expireAfter="720h"))),
+    ("volumes-are-encrypted", storage_class("ebs.csi.aws.com", parameters={"type": "gp3"})),
+    ("volumes-are-encrypted", storage_class("efs.csi.aws.com", mountOptions=["iam"])),
+    ("volumes-are-encrypted", storage_class("fsx.csi.aws.com", parameters={"deploymentType": "PERSISTENT_2"})),
     ("volumes-are-encrypted", setting(TEMPLATE, "blockDeviceMappings", 0, "ebs", "encrypted", to="false")),
 ]
 """Other ways to the same mistakes."""

@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 from moto.ec2.exceptions import EC2ClientError
 
 from local.aws.extensions import kubernetes
-from local.aws.extensions.eks import entries, references
+from local.aws.extensions.eks import entries, references, remote
 from local.aws.extensions.eks.catalogue import CLUSTER_VERSIONS, DEFAULT_VERSION
 from local.aws.extensions.eks.service import (
     Cluster,
@@ -60,6 +60,8 @@ def create_cluster(call: Call, request: Document) -> Document:
     about = _about(call, request, minor)
     cluster = Cluster(about)
     about["accessConfig"] = {"authenticationMode": access["authenticationMode"]}
+    about["resourcesVpcConfig"] = network
+    about["remoteNetworkConfig"] = remote.checked(call, about, request.get("remoteNetworkConfig"))
     about["resourcesVpcConfig"] = network | {"clusterSecurityGroupId": _security_group(call, name, network)}
     _interfaces(call, cluster)
     clusters[name] = cluster
@@ -130,7 +132,6 @@ def _about(call: Call, request: Document, minor: str) -> Document:
         "zonalShiftConfig": request.get("zonalShiftConfig") or {"enabled": False},
         "computeConfig": request.get("computeConfig") or {"enabled": False},
         "storageConfig": request.get("storageConfig") or {"blockStorage": {"enabled": False}},
-        "remoteNetworkConfig": request.get("remoteNetworkConfig"),
         "deletionProtection": bool(request.get("deletionProtection")),
         "controlPlaneScalingConfig": request.get("controlPlaneScalingConfig") or {"tier": "standard"},
         "kubeApiServerConfig": request.get("kubeApiServerConfig"),

@@ -17,7 +17,14 @@ from local.aws.extensions.eks.service import (
 )
 from local.aws.moto import Call, paged
 
-NODE_TYPES = {"EC2_LINUX", "EC2_WINDOWS", "EC2", "FARGATE_LINUX", "HYBRID_LINUX", "HYPERPOD_LINUX"}
+INSTANCE, SESSION = "system:node:{{EC2PrivateDNSName}}", "system:node:{{SessionName}}"
+NODE_NAMES = dict.fromkeys(("EC2_LINUX", "EC2_WINDOWS", "EC2", "HYPERPOD_LINUX"), INSTANCE)
+NODE_NAMES |= dict.fromkeys(("FARGATE_LINUX", "HYBRID_LINUX"), SESSION)
+"""Type of nodes' entries → their name in Kubernetes: machines outside EC2 are known by their session.
+
+Source: EKS user guide, "Prepare cluster access for hybrid nodes" and "Create access entries".
+"""
+NODE_TYPES = set(NODE_NAMES)
 # Only these take access policies.
 POLICY_TYPES = {"STANDARD", "EC2"}
 UNKNOWN_ENTRY = (
@@ -203,7 +210,7 @@ def _add(call: Call, cluster: Cluster, principal: str, kind: str, request: Docum
         "createdAt": now(),
         "modifiedAt": now(),
         "tags": request.get("tags") or {},
-        "username": "system:node:{{EC2PrivateDNSName}}" if nodes else request.get("username") or _username(principal),
+        "username": NODE_NAMES.get(kind) or request.get("username") or _username(principal),
         "type": kind,
     }
     return cluster.entries[principal]

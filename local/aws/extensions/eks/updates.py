@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from local.aws.extensions.eks import clusters, references
+from local.aws.extensions.eks import clusters, references, remote
 from local.aws.extensions.eks.catalogue import CLUSTER_VERSIONS
 from local.aws.extensions.eks.service import (
     Cluster,
@@ -170,6 +170,14 @@ def _access(call: Call, cluster: Cluster, given: Document) -> tuple[str, Documen
     return "AccessConfigUpdate", {"AuthenticationMode": wanted}
 
 
+def _remote(call: Call, cluster: Cluster, given: Document) -> tuple[str, Document]:
+    wanted = remote.checked(call, cluster.about, given)
+    if wanted == cluster.about["remoteNetworkConfig"]:
+        raise invalid(f"Cluster is already at the desired remote network config {given}", clusterName=cluster.name)
+    cluster.about["remoteNetworkConfig"] = wanted
+    return "RemoteNetworkConfigUpdate", {"RemoteNetworkConfig": given}
+
+
 def _plain(key: str, kind: str, param: str) -> Change:
     """A part that is replaced as given."""
 
@@ -193,7 +201,7 @@ CHANGES: dict[str, Change] = {
     "computeConfig": _plain("computeConfig", "AutoModeUpdate", "ComputeConfig"),
     "storageConfig": _plain("storageConfig", "AutoModeUpdate", "StorageConfig"),
     "kubernetesNetworkConfig": _plain("kubernetesNetworkConfig", "AutoModeUpdate", "KubernetesNetworkConfig"),
-    "remoteNetworkConfig": _plain("remoteNetworkConfig", "RemoteNetworkConfigUpdate", "RemoteNetworkConfig"),
+    "remoteNetworkConfig": _remote,
     "deletionProtection": _plain("deletionProtection", "DeletionProtectionUpdate", "DeletionProtection"),
     "controlPlaneScalingConfig": _plain("controlPlaneScalingConfig", "ControlPlaneScalingConfigUpdate", "UpdatedTier"),
     "kubeApiServerConfig": _plain("kubeApiServerConfig", "ControlPlaneComponentConfigUpdate", "KubeApiServerConfig"),

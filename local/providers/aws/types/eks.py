@@ -85,6 +85,13 @@ def _update_auto_mode(operation: Operation) -> None:
     _change(operation, parts)
 
 
+def _update_remote_networks(operation: Operation) -> None:
+    """EKS keeps the part that a change leaves out, and drops the one that is empty."""
+    wanted = operation.inputs.get("remoteNetworkConfig") or {}
+    parts = {name: [wanted[name]] if wanted.get(name) else [] for name in ("remoteNodeNetworks", "remotePodNetworks")}
+    _change(operation, {"remoteNetworkConfig": parts})
+
+
 def _shown_cluster(shown: dict[str, Any], operation: Operation) -> None:
     kinds = (operation.raw.get("logging") or {}).get("clusterLogging") or []
     shown["enabledClusterLogTypes"] = [name for each in kinds if each.get("enabled") for name in each["types"]]
@@ -119,7 +126,7 @@ CLUSTER = Resource(
         Change("zonalShiftConfig", _config()),
         Change("deletionProtection", _config()),
         Change("controlPlaneScalingConfig", _config()),
-        Change("remoteNetworkConfig", _config()),
+        Change("remoteNetworkConfig", _update_remote_networks),
         Change("kubeApiServerConfig kubeSchedulerConfig kubeControllerManagerConfig", _config()),
     ),
     delete=(Call("DeleteCluster", {"name": "{id}"}),),
@@ -145,10 +152,7 @@ CLUSTER = Resource(
         "vpcConfig.subnetIds computeConfig.nodePools",
     ),
     defaults={"bootstrapSelfManagedAddons": True},
-    cleared={
-        "encryptionConfig": None,
-        "remoteNetworkConfig": {"remoteNodeNetworks": [], "remotePodNetworks": []},
-    },
+    cleared={"encryptionConfig": None},
     forces=_encryption_is_for_good,
     names=CLUSTER_NAMES,
     volatile=words("platformVersion"),
