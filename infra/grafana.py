@@ -9,12 +9,16 @@ from typing import Any
 
 import yaml
 
+from infra.config.observability import Observability
+from infra.monitors import Watched
+
 Object = dict[str, Any]
 FOLDER = Path(__file__).parent / "dashboards"
 OURS = ("platform", "gpus", "queues", "costs")
 HEIGHTS = {"stat": 5, "timeseries": 8, "table": 9}
 COLUMNS = 24
-GPU_METRICS = ("DCGM_", "rayeks:gpus:")
+MACHINE_METRICS = ("karpenter_nodepools", "karpenter_nodeclaims", "karpenter_interruption")
+GPU_METRICS = ("DCGM_", "nvidia_com_", "rayeks:gpus:")
 QUEUE_METRICS = ("kueue_",)
 LOG_METRICS = ("fluentbit_",)
 COST_METRICS = ("_hourly_cost", "container_cpu_allocation", "rayeks:job_cost_usd", "rayeks:pod_cost_usd")
@@ -29,10 +33,26 @@ def read(name: str) -> Any:
     return yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
 
 
-def dashboard(name: str, data: Mapping[str, Any]) -> Object:
-    """A dashboard as Grafana stores it: panels in rows from left to right, as wide as they say."""
+def absent(watched: Watched, settings: Observability) -> tuple[str, ...]:
+    """Parts of the names of the metrics that nothing of a stack exports."""
+    there = {
+        MACHINE_METRICS: watched.machines,
+        GPU_METRICS: bool(watched.gpus),
+        QUEUE_METRICS: watched.queues,
+        LOG_METRICS: bool(settings.logs),
+        COST_METRICS: bool(settings.costs),
+    }
+    return tuple(name for names, exported in there.items() if not exported for name in names)
+
+
+def dashboard(name: str, data: Mapping[str, Any], without: tuple[str, ...] = ()) -> Object:
+    """A dashboard as Grafana stores it: panels in rows from left to right, as wide as they say.
+
+    `without` are parts of names of metrics that the stack does not have: panels that read one of them are left out.
+    """
+    shown = [panel for panel in data["panels"] if not _reads(" ".join(panel["queries"].values()), without)]
     panels, x, y, row = [], 0, 0, 0
-    for number, panel in enumerate(data["panels"], 1):
+    for number, panel in enumerate(shown, 1):
         if x + panel["width"] > COLUMNS:
             x, y, row = 0, y + row, 0
         height = HEIGHTS[panel["kind"]]
@@ -51,9 +71,12 @@ def dashboard(name: str, data: Mapping[str, Any]) -> Object:
     }
 
 
-def files() -> tuple[dict[str, str], dict[str, str]]:
-    """The dashboards of a stack by file name: ours as text, and Ray's own packed, in base64."""
-    ours = {f"{name}.json": json.dumps(dashboard(name, read(name)), separators=(",", ":")) for name in OURS}
+def files(without: tuple[str, ...] = ()) -> tuple[dict[str, str], dict[str, str]]:
+    """The dashboards of a stack by file name: ours as text, but for the empty, and Ray's own packed, in base64."""
+    boards = {name: dashboard(name, read(name), without) for name in OURS}
+    ours = {
+        f"{name}.json": json.dumps(board, separators=(",", ":")) for name, board in boards.items() if board["panels"]
+    }
     packed = {path.name: base64.b64encode(path.read_bytes()).decode() for path in sorted(FOLDER.glob("ray/*.json.gz"))}
     return ours, packed
 

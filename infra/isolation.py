@@ -19,8 +19,11 @@ DASHBOARD, CLIENT, SERVE, AGENT, METRICS = 8265, 10001, 8000, 52365, 8080
 IDENTITY_AGENT = "169.254.170.23/32"
 """Where the EKS Pod Identity agent answers. Instance metadata, beside it, stays out of reach."""
 
+MONITORING, AGENTS = "monitoring", "node-agents"
+"""Namespaces of what watches, and of the nodes' daemons."""
+
 OPERATORS = ("kuberay",)
-MONITORS = ("monitoring",)
+MONITORS = (MONITORING,)
 ENTRANCES = ("ingress",)
 """Namespaces of the platform that may come in: KubeRay, the metrics collector, the way in for users."""
 
@@ -48,9 +51,9 @@ class Part:
 PLATFORM: dict[str, Part] = {
     "kuberay": Part("restricted", entrances=((MONITORS, (METRICS,)),)),
     "kueue-system": Part("restricted", entrances=((MONITORS, (8443,)),), anyone=(9443, 8082)),
-    "monitoring": Part("baseline", entrances=((ENTRANCES, (3000,)),), tenants=(OTLP,)),
+    MONITORING: Part("baseline", entrances=((ENTRANCES, (3000,)),), tenants=(OTLP,)),
     # Device plugins, node metrics and log shippers work with the host's files and devices.
-    "node-agents": Part("privileged", entrances=((MONITORS, (9100, 9400, 2020)),)),
+    AGENTS: Part("privileged", entrances=((MONITORS, (9100, 9400, 2020)),)),
     "headroom": Part("restricted", quiet=True),
 }
 """The platform's namespaces. Their pods may send what they like, but for the quiet."""

@@ -5,11 +5,14 @@ pod's own name, and fluent-bit on the node reads it from outside: no pod carries
 outlives it. (The operator that is pinned has no history server; its files are laid out so that one can read them.)
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from infra import contract
 
 Values = dict[str, Any]
+Bucket = Mapping[str, Any]
+"""Settings of the S3 output: `bucket`, `region`, and for another than AWS's S3 `endpoint`."""
 
 RAY_FILES = f"/var/lib/kubelet/pods/*/volumes/kubernetes.io~empty-dir/{contract.RAY_LOGS}/*/session_2*/logs"
 ACCOUNT = "fluent-bit"
@@ -17,8 +20,11 @@ ACTIONS = ("s3:PutObject", "s3:AbortMultipartUpload")
 PORT = 2020
 
 
-def chart_values(*, bucket: str, region: str, cluster: str) -> Values:
-    """The values of the fluent-bit chart: a daemon on every node, two kinds of input, one bucket."""
+def chart_values(*, to: Bucket, keys: str | None, cluster: str) -> Values:
+    """The values of the fluent-bit chart: a daemon on every node, two kinds of input, one bucket.
+
+    `keys` is the Secret of the bucket's keys, where the pods have no identity of their own.
+    """
     return {
         "serviceAccount": {"create": True, "name": ACCOUNT},
         "metricsPort": PORT,
@@ -28,8 +34,9 @@ def chart_values(*, bucket: str, region: str, cluster: str) -> Values:
         "config": {
             "inputs": inputs(),
             "filters": filters(),
-            "outputs": outputs(bucket=bucket, region=region, cluster=cluster),
+            "outputs": outputs(to, cluster=cluster),
         },
+        **({"envFrom": [{"secretRef": {"name": keys}}]} if keys else {}),
         "env": [{"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
         "daemonSetVolumes": [
             {"name": "varlog", "hostPath": {"path": "/var/log"}},
@@ -74,16 +81,15 @@ def filters() -> str:
     return _section("FILTER", Name="record_modifier", Match="*", Record="node ${NODE}")
 
 
-def outputs(*, bucket: str, region: str, cluster: str) -> str:
-    """`s3://<bucket>/<cluster>/pods|ray/<namespace>/<pod>/<container or file>/<day>/…`, by the node's own identity."""
+def outputs(to: Bucket, *, cluster: str) -> str:
+    """`s3://<bucket>/<cluster>/pods|ray/<namespace>/<pod>/<container or file>/<day>/…`."""
     found = ""
     for kind in ("pods", "ray"):
         found += _section(
             "OUTPUT",
             Name="s3",
             Match=f"{kind}.*",
-            bucket=bucket,
-            region=region,
+            **to,
             s3_key_format=f"/{cluster}/{kind}/$TAG[1]/$TAG[2]/$TAG[3]/%Y-%m-%d/%H-%M-%S-$UUID.gz",
             compression="gzip",
             total_file_size="32M",

@@ -7,6 +7,7 @@ from typing import Any
 
 from infra import contract
 from infra.config.observability import Observability, OpenCost, Traces
+from infra.destinations import Destinations
 from infra.monitors import RAY_LABELS
 
 Values = dict[str, Any]
@@ -24,21 +25,21 @@ BOARDS = "/var/lib/grafana/rayeks"
 NODE_LABELS = (contract.POOL_LABEL, "karpenter.sh/capacity-type", "node.kubernetes.io/instance-type")
 
 
-def prometheus_stack(settings: Observability, *, region: str, dashboards: tuple[str, str]) -> Values:
+def prometheus_stack(settings: Observability, to: Destinations, *, dashboards: tuple[str, str]) -> Values:
     """kube-prometheus-stack. `dashboards` are the name of their ConfigMap and what changes when they do."""
     return {
         # The CRDs are a chart of their own, because Helm never upgrades a chart's crds folder.
         "crds": {"enabled": False},
         "fullnameOverride": "monitoring",
-        # EKS runs these where nobody else can see them.
+        # Whoever runs the control plane watches it: EKS lets nobody else, others seldom open these ports.
         **{part: {"enabled": False} for part in ("kubeControllerManager", "kubeEtcd", "kubeScheduler", "kubeProxy")},
         "prometheusOperator": {
             "tolerations": ON_SYSTEM,
             "admissionWebhooks": {"enabled": False},
             "tls": {"enabled": False},
         },
-        "prometheus": {"serviceAccount": {"name": "prometheus"}, "prometheusSpec": _prometheus(settings, region)},
-        "alertmanager": _alertmanager(settings.alerts.topic, region),
+        "prometheus": {"serviceAccount": {"name": "prometheus"}, "prometheusSpec": _prometheus(settings, to)},
+        "alertmanager": _alertmanager(to),
         "grafana": _grafana(settings.grafana.admin_secret, *dashboards),
         "kube-state-metrics": {
             "tolerations": ON_SYSTEM,
@@ -49,21 +50,19 @@ def prometheus_stack(settings: Observability, *, region: str, dashboards: tuple[
     }
 
 
-def _prometheus(settings: Observability, region: str) -> Values:
+def _prometheus(settings: Observability, to: Destinations) -> Values:
     chosen = settings.prometheus
+    disk: Values = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": f"{chosen.storage_gib}Gi"}},
+    }
+    if to.storage_class:
+        disk["storageClassName"] = to.storage_class
     spec: Values = {
         "retention": f"{chosen.retention_days}d",
         # Prometheus stops when its disk is full: it drops the oldest before.
         "retentionSize": f"{chosen.storage_gib * 9 // 10}GiB",
-        "storageSpec": {
-            "volumeClaimTemplate": {
-                "spec": {
-                    "storageClassName": "gp3",
-                    "accessModes": ["ReadWriteOnce"],
-                    "resources": {"requests": {"storage": f"{chosen.storage_gib}Gi"}},
-                }
-            }
-        },
+        "storageSpec": {"volumeClaimTemplate": {"spec": disk}},
         # A disk that outlives the stack is paid for by nobody's job.
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Retain"},
         "tolerations": ON_SYSTEM,
@@ -74,19 +73,16 @@ def _prometheus(settings: Observability, region: str) -> Values:
             for kind in ("podMonitor", "serviceMonitor", "rule", "probe", "scrapeConfig")
         },
     }
-    if chosen.workspace:
-        url = f"https://aps-workspaces.{region}.amazonaws.com/workspaces/{chosen.workspace}/api/v1/remote_write"
-        spec["remoteWrite"] = [{"url": url, "sigv4": {"region": region}}]
+    if to.remote_write:
+        spec["remoteWrite"] = [dict(taker) for taker in to.remote_write]
     return spec
 
 
-def _alertmanager(topic: str | None, region: str) -> Values:
-    told: Values = {"name": "people"}
-    if topic:
-        told["sns_configs"] = [{"topic_arn": topic, "sigv4": {"region": region}, "send_resolved": True}]
+def _alertmanager(to: Destinations) -> Values:
+    mounted = {"secrets": list(to.receiver_secrets)} if to.receiver_secrets else {}
     return {
         "serviceAccount": {"name": "alertmanager"},
-        "alertmanagerSpec": {"tolerations": ON_SYSTEM},
+        "alertmanagerSpec": {"tolerations": ON_SYSTEM, **mounted},
         "config": {
             "route": {
                 "group_by": ["alertname", "namespace"],
@@ -96,7 +92,7 @@ def _alertmanager(topic: str | None, region: str) -> Values:
                 "receiver": "people",
                 "routes": [{"receiver": "nobody", "matchers": ['alertname =~ "Watchdog|InfoInhibitor"']}],
             },
-            "receivers": [told, {"name": "nobody"}],
+            "receivers": [{"name": "people", **to.receiver}, {"name": "nobody"}],
         },
     }
 
@@ -136,13 +132,13 @@ def _grafana(admin_secret: str | None, dashboards: str, version: str) -> Values:
     }
 
 
-def collector(settings: Traces, *, region: str) -> Values:
-    """The OpenTelemetry collector: OTLP in, a sample of whole traces out to X-Ray."""
+def collector(settings: Traces, to: Destinations) -> Values:
+    """The OpenTelemetry collector: OTLP in, a sample of whole traces out."""
     closed = ("jaeger-compact", "jaeger-grpc", "jaeger-thrift", "zipkin")
     pipeline = {
         "receivers": ["otlp"],
         "processors": ["memory_limiter", "probabilistic_sampler", "batch"],
-        "exporters": ["awsxray"],
+        "exporters": list(to.traces),
     }
     return {
         "mode": "deployment",
@@ -157,14 +153,14 @@ def collector(settings: Traces, *, region: str) -> Values:
             # Helm merges maps: what the chart listens to by default is closed by name.
             "receivers": {"jaeger": None, "zipkin": None, "prometheus": None},
             "processors": {"probabilistic_sampler": {"sampling_percentage": settings.sample_percent}},
-            "exporters": {"awsxray": {"region": region}},
+            "exporters": dict(to.traces),
             "service": {"pipelines": {"traces": pipeline, "metrics": None, "logs": None}},
         },
     }
 
 
-def opencost(settings: OpenCost, *, cluster: str) -> Values:
-    """OpenCost on the cluster's own Prometheus, with AWS's list prices; spot by what Karpenter says of the node."""
+def opencost(settings: OpenCost, to: Destinations, *, cluster: str) -> Values:
+    """OpenCost on the cluster's own Prometheus; on AWS spot by what Karpenter says of the node."""
     return {
         "opencost": {
             "exporter": {
@@ -182,5 +178,6 @@ def opencost(settings: OpenCost, *, cluster: str) -> Values:
             "metrics": {"serviceMonitor": {"enabled": True, "scrapeInterval": f"{settings.interval_s}s"}},
             "ui": {"enabled": False},
             "tolerations": ON_SYSTEM,
+            **to.prices,
         }
     }

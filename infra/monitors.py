@@ -1,9 +1,10 @@
 """What Prometheus collects, as pure functions: who exports metrics, on which port, and under whose name."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from infra import contract
+from infra.isolation import AGENTS
 
 Object = dict[str, Any]
 API = "monitoring.coreos.com/v1"
@@ -14,26 +15,43 @@ KUEUE_READER = "kueue-metrics-reader"
 """The ClusterRole of Kueue's chart by which its metrics may be read."""
 
 
-def pod_monitors(teams: Sequence[str], *, gpus: bool, logs: bool) -> dict[str, Object]:
+DCGM, OPERATED_DCGM = {"app.kubernetes.io/name": "dcgm-exporter"}, {"app": "nvidia-dcgm-exporter"}
+"""NVIDIA's exporter of GPU metrics, by the labels that its own chart gives it, and NVIDIA's GPU operator."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a stack has that can be seen. What it does not have has no monitor, no panel and no alert."""
+
+    teams: tuple[str, ...]
+    queues: bool
+    gpus: str | None
+    """The namespace where NVIDIA's exporter of GPU metrics runs; None where there are no GPUs."""
+    machines: bool
+    """Whether machines are the stack's own: Karpenter launches them, and the stack gives them their daemons."""
+
+
+def pod_monitors(watched: Watched, *, logs: bool) -> dict[str, Object]:
     """Name → spec of each PodMonitor. Ray's metrics are open within the cluster; its dashboard needs a token."""
     found = {
         "ray": {
-            "namespaceSelector": {"matchNames": [contract.namespace(team) for team in teams]},
+            "namespaceSelector": {"matchNames": [contract.namespace(team) for team in watched.teams]},
             "selector": {"matchLabels": {"ray.io/is-ray-node": "yes"}},
             "podTargetLabels": list(RAY_LABELS),
             "podMetricsEndpoints": [{"port": "metrics", "interval": "15s"}],
         },
         "kuberay": _monitor("kuberay", {"app.kubernetes.io/name": "kuberay-operator"}, "http"),
-        "karpenter": _monitor("kube-system", {"app.kubernetes.io/name": "karpenter"}, "http-metrics"),
     }
-    if gpus:
+    if watched.machines:
+        found["karpenter"] = _monitor("kube-system", {"app.kubernetes.io/name": "karpenter"}, "http-metrics")
+    if watched.gpus:
         # The labels that say which pod holds a GPU are the exporter's own, and must not be taken for its own pod's.
-        found["dcgm"] = _monitor(
-            "node-agents", {"app.kubernetes.io/name": "dcgm-exporter"}, "metrics", honorLabels=True
-        )
+        found["dcgm"] = _monitor(watched.gpus, DCGM, "metrics", honorLabels=True)
+        if not watched.machines:  # whoever runs them may leave them to the operator
+            found["gpu-operator"] = _monitor(watched.gpus, OPERATED_DCGM, "metrics", honorLabels=True)
     if logs:
         found["fluent-bit"] = _monitor(
-            "node-agents", {"app.kubernetes.io/name": "fluent-bit"}, "http", path="/api/v2/metrics/prometheus"
+            AGENTS, {"app.kubernetes.io/name": "fluent-bit"}, "http", path="/api/v2/metrics/prometheus"
         )
     return found
 

@@ -1,29 +1,31 @@
-"""What is seen of the platform: metrics, dashboards, alerts, logs, traces and costs, in the cluster and in AWS."""
+"""What is seen of the platform: metrics, dashboards, alerts, logs, traces and costs, in the cluster and beyond it."""
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pulumi
+import pulumi_kubernetes
 from pulumi import ResourceOptions
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import ConfigMap, Namespace
 from pulumi_kubernetes.helm.v3 import Release
 from pulumi_kubernetes.rbac.v1 import ClusterRoleBinding
 
-from infra import gpus, grafana, iam, logs, monitors, versions
+from infra import grafana, logs, monitors, versions
 from infra import monitoring_charts as charts
-from infra.buckets import bucket_name
-from infra.cluster import Cluster
-from infra.config import Platform
 from infra.config.observability import Observability as Settings
-from infra.identity import PodRole
+from infra.destinations import Destinations
+from infra.isolation import MONITORING
+from infra.monitors import Watched
 from infra.namespaces import platform_namespace
 
-NAMESPACE = "monitoring"
 STACK = "kube-prometheus-stack"
 PROMETHEUS, ALERTMANAGER, COLLECTOR = "prometheus", "alertmanager", "opentelemetry-collector"
+"""Charts' service accounts that send something out of the cluster; so does that of the log shippers."""
 DASHBOARDS = "rayeks-dashboards"
+Identities = Callable[[ResourceOptions], Mapping[str, pulumi.Resource]]
 
 
 class Observability(pulumi.ComponentResource):
@@ -32,43 +34,48 @@ class Observability(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        platform: Platform,
         settings: Settings,
         *,
-        cluster: Cluster,
+        watched: Watched,
+        to: Destinations,
+        kubernetes: pulumi_kubernetes.Provider,
         agents: Namespace,
         after: list[pulumi.Resource],
+        identities: Identities = lambda _: {},
     ) -> None:
-        """`agents` is the namespace of the nodes' daemons; `after` are nodes, and the driver of Prometheus' disk."""
+        """`agents` is the namespace of the nodes' daemons; `after` are nodes, and the driver of Prometheus' disk.
+
+        `identities` makes what lets the pods of a service account send out of the cluster, where not a Secret does.
+        """
         super().__init__("rayeks:infra:Observability", name)
-        self._name, self._platform, self._cluster, self._agents = name, platform, cluster, agents
-        self._namespace = platform_namespace(NAMESPACE, kubernetes=cluster.kubernetes, parent=self, after=after)
+        self._kubernetes = kubernetes
+        self._namespace = platform_namespace(MONITORING, kubernetes=kubernetes, parent=self, after=after)
+        self._identities = identities(ResourceOptions(parent=self))
         crds = self._release("prometheus-operator-crds", versions.PROMETHEUS_CRDS, charts.PROMETHEUS, {}, [])
-        wait: list[pulumi.Resource] = [crds]
-        workspace, topic = settings.prometheus.workspace, settings.alerts.topic
-        aws = platform.aws
-        if workspace:
-            arn = aws.arn("aps", f"workspace/{workspace}")
-            wait.append(self._role(PROMETHEUS, iam.allow("Write", ["aps:RemoteWrite"], [arn])))
-        if topic:
-            wait.append(self._role(ALERTMANAGER, iam.allow("Tell", ["sns:Publish"], [topic])))
-        boards = self._dashboards()
-        values = charts.prometheus_stack(settings, region=platform.region, dashboards=(DASHBOARDS, boards))
+        absent = grafana.absent(watched, settings)
+        boards = self._dashboards(absent)
+        values = charts.prometheus_stack(settings, to, dashboards=(DASHBOARDS, boards))
+        wait = [crds, *self._identity(PROMETHEUS), *self._identity(ALERTMANAGER)]
         self._release(STACK, versions.PROMETHEUS_STACK, charts.PROMETHEUS, values, wait, skip_crds=True)
-        self._monitors(settings, crds)
+        self._monitors(settings, watched, absent, crds)
         if settings.logs:
-            self._logs(settings.logs.bucket)
+            values = logs.chart_values(to=to.logs, keys=to.log_keys, cluster=name)
+            identity = self._identity(logs.ACCOUNT)
+            # Somebody else brings the Secret, into a namespace that is made here: nothing waits for its readers.
+            later = to.log_keys is not None
+            self._release(
+                "fluent-bit", versions.FLUENT_BIT, charts.FLUENT, values, identity, namespace=agents, skip_await=later
+            )
         if settings.traces:
-            # Traces are no resources that could be named.
-            here = {"StringEquals": {"aws:RequestedRegion": platform.region}}
-            send = iam.allow("Send", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"], here)
-            role = self._role(COLLECTOR, send)
-            collector = charts.collector(settings.traces, region=platform.region)
-            self._release(COLLECTOR, versions.OTEL_COLLECTOR, charts.OPENTELEMETRY, collector, [role])
+            collector, identity = charts.collector(settings.traces, to), self._identity(COLLECTOR)
+            self._release(COLLECTOR, versions.OTEL_COLLECTOR, charts.OPENTELEMETRY, collector, identity)
         if settings.costs:
-            opencost = charts.opencost(settings.costs, cluster=name)
+            opencost = charts.opencost(settings.costs, to, cluster=name)
             self._release("opencost", versions.OPENCOST, charts.OPENCOST, opencost, [crds])
         self.register_outputs({})
+
+    def _identity(self, account: str) -> list[pulumi.Resource]:
+        return [self._identities[account]] if account in self._identities else []
 
     def _release(
         self,
@@ -80,6 +87,7 @@ class Observability(pulumi.ComponentResource):
         *,
         namespace: Namespace | None = None,
         skip_crds: bool = False,
+        skip_await: bool = False,
     ) -> Release:
         inside = namespace or self._namespace
         return Release(
@@ -90,66 +98,42 @@ class Observability(pulumi.ComponentResource):
             repository_opts={"repo": repository},
             namespace=inside.metadata["name"],
             skip_crds=skip_crds,
+            skip_await=skip_await or None,
             timeout=900,
             values=values,
-            opts=ResourceOptions(parent=self, provider=self._cluster.kubernetes, depends_on=[inside, *after]),
+            opts=ResourceOptions(parent=self, provider=self._kubernetes, depends_on=[inside, *after]),
         )
 
-    def _role(self, account: str, *statements: iam.Statement) -> PodRole:
-        return PodRole(
-            f"{self._name}-{account}",
-            aws=self._platform.aws,
-            cluster=self._cluster.name,
-            made=self._cluster.made,
-            namespace="node-agents" if account == logs.ACCOUNT else NAMESPACE,
-            service_account=account,
-            policies={"send": json.dumps(iam.document(*statements))},
-            after=[self._cluster.joinable],
-            opts=ResourceOptions(parent=self),
-        )
-
-    def _dashboards(self) -> str:
+    def _dashboards(self, absent: tuple[str, ...]) -> str:
         """The ConfigMap of all dashboards; returns what changes whenever they do."""
-        text, packed = grafana.files()
+        text, packed = grafana.files(absent)
         ConfigMap(
             DASHBOARDS,
-            metadata={"name": DASHBOARDS, "namespace": NAMESPACE},
+            metadata={"name": DASHBOARDS, "namespace": MONITORING},
             data=text,
             binary_data=packed,
-            opts=ResourceOptions(parent=self._namespace, provider=self._cluster.kubernetes),
+            opts=ResourceOptions(parent=self._namespace, provider=self._kubernetes),
         )
         return hashlib.sha256(json.dumps([text, packed], sort_keys=True).encode()).hexdigest()[:16]
 
-    def _monitors(self, settings: Settings, crds: Release) -> None:
-        platform = self._platform
-        has_gpus = bool(gpus.gpu_pools(platform.node_groups, platform.pools))
-        found = monitors.pod_monitors(list(platform.tenants), gpus=has_gpus, logs=bool(settings.logs))
-        for monitor, spec in found.items():
+    def _monitors(self, settings: Settings, watched: Watched, absent: tuple[str, ...], crds: Release) -> None:
+        for monitor, spec in monitors.pod_monitors(watched, logs=bool(settings.logs)).items():
             self._object(monitor, "PodMonitor", spec, crds)
-        if platform.queues:
+        if watched.queues:
             self._object("kueue", "ServiceMonitor", monitors.kueue_monitor(), crds)
             ClusterRoleBinding(
                 f"{PROMETHEUS}-{monitors.KUEUE_READER}",
                 metadata={"name": f"{PROMETHEUS}-{monitors.KUEUE_READER}"},
-                subjects=[{"kind": "ServiceAccount", "name": PROMETHEUS, "namespace": NAMESPACE}],
+                subjects=[{"kind": "ServiceAccount", "name": PROMETHEUS, "namespace": MONITORING}],
                 role_ref={
                     "kind": "ClusterRole",
                     "name": monitors.KUEUE_READER,
                     "api_group": "rbac.authorization.k8s.io",
                 },
-                opts=ResourceOptions(parent=self._namespace, provider=self._cluster.kubernetes),
+                opts=ResourceOptions(parent=self._namespace, provider=self._kubernetes),
             )
-        absent = {
-            grafana.GPU_METRICS: has_gpus,
-            grafana.QUEUE_METRICS: bool(platform.queues),
-            grafana.LOG_METRICS: bool(settings.logs),
-            grafana.COST_METRICS: bool(settings.costs),
-        }
-        rules = grafana.rules(
-            runbooks=settings.alerts.runbooks,
-            choices={"HOURLY_USD": settings.alerts.hourly_usd},
-            without=tuple(name for names, there in absent.items() if not there for name in names),
-        )
+        choices = {"HOURLY_USD": settings.alerts.hourly_usd}
+        rules = grafana.rules(runbooks=settings.alerts.runbooks, choices=choices, without=absent)
         self._object("rayeks", "PrometheusRule", rules, crds)
 
     def _object(self, name: str, kind: str, spec: dict[str, Any], crds: Release) -> None:
@@ -157,18 +141,7 @@ class Observability(pulumi.ComponentResource):
             name,
             api_version=monitors.API,
             kind=kind,
-            metadata={"name": name, "namespace": NAMESPACE},
+            metadata={"name": name, "namespace": MONITORING},
             spec=spec,
-            opts=ResourceOptions(parent=self._namespace, provider=self._cluster.kubernetes, depends_on=[crds]),
+            opts=ResourceOptions(parent=self._namespace, provider=self._kubernetes, depends_on=[crds]),
         )
-
-    def _logs(self, purpose: str) -> None:
-        aws = self._platform.aws
-        bucket = bucket_name(self._name, purpose, aws)
-        role = self._role(
-            logs.ACCOUNT,
-            iam.allow("Put", logs.ACTIONS, [f"{aws.bucket(bucket)}/{self._name}/*"]),
-            iam.use_data_key(aws, self._name),
-        )
-        values = logs.chart_values(bucket=bucket, region=self._platform.region, cluster=self._name)
-        self._release("fluent-bit", versions.FLUENT_BIT, charts.FLUENT, values, [role], namespace=self._agents)

@@ -1,8 +1,10 @@
 """The architecture on AWS, top to bottom: what is made, from what, and what waits for what."""
 
+from functools import partial
+
 import pulumi
 
-from infra import storage_classes, tenancy_aws
+from infra import observability_aws, storage_classes, tenancy_aws
 from infra.accelerators import Accelerators
 from infra.addons import Addons
 from infra.autoscaling import Karpenter, Pools
@@ -13,6 +15,7 @@ from infra.config import Platform
 from infra.cost import Cost
 from infra.headroom import Headroom
 from infra.hybrid import HybridNodes
+from infra.isolation import AGENTS
 from infra.keys import DataKey
 from infra.launches import Deployed, launches
 from infra.namespaces import platform_namespace
@@ -54,7 +57,7 @@ def deploy(platform: Platform) -> None:
     hybrid = None
     if platform.cluster.hybrid:
         hybrid = HybridNodes(name, platform.cluster.hybrid, cluster=cluster, aws=aws)
-    agents = platform_namespace("node-agents", kubernetes=cluster.kubernetes)
+    agents = platform_namespace(AGENTS, kubernetes=cluster.kubernetes)
     Accelerators(name, platform.node_groups, platform.pools, cluster=cluster, agents=agents)
     if platform.warm:
         Headroom(name, platform, cluster=cluster, pools=pools)
@@ -74,7 +77,17 @@ def deploy(platform: Platform) -> None:
         )
         after.append(queues)
     if platform.observability:
-        Observability(name, platform, platform.observability, cluster=cluster, agents=agents, after=[addons])
+        seen = platform.observability
+        Observability(
+            name,
+            seen,
+            watched=observability_aws.watched(platform),
+            to=observability_aws.destinations(platform, seen),
+            kubernetes=cluster.kubernetes,
+            agents=agents,
+            after=[addons],
+            identities=partial(observability_aws.identities, platform=platform, settings=seen, cluster=cluster),
+        )
     tenants = Tenants(
         name,
         platform.tenants,

@@ -7,9 +7,12 @@ import pulumi_kubernetes
 from pulumi import ResourceOptions
 from pulumi_kubernetes.core.v1 import PersistentVolumeClaim
 
-from infra import contract, portable, samples
+from infra import contract, observability_portable, portable, samples
 from infra.config.portable import Claim, PortablePlatform
+from infra.isolation import AGENTS
 from infra.launches import Deployed, rendered
+from infra.namespaces import platform_namespace
+from infra.observability import Observability
 from infra.queues import Queues
 from infra.ray import KubeRay
 from infra.tenancy import Tenants
@@ -41,6 +44,16 @@ def deploy(platform: PortablePlatform) -> None:
             kuberay=kuberay,
         )
         after.append(queues)
+    if seen := platform.observability:
+        Observability(
+            name,
+            seen,
+            watched=observability_portable.watched(platform, seen),
+            to=observability_portable.destinations(platform, seen),
+            kubernetes=kubernetes,
+            agents=platform_namespace(AGENTS, kubernetes=kubernetes),
+            after=[],
+        )
     tenants = Tenants(
         name,
         platform.tenants,

@@ -20,6 +20,8 @@ from infra.samples import Names
 from infra.schedulability import GIB, spelt, wanted
 from workloads.manifests import CONTAINER, Manifest
 
+S3_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+PULL_KEYS = (".dockerconfigjson",)
 PODS_A_NODE = 110
 """The kubelet's own limit."""
 
@@ -63,6 +65,20 @@ def walls(platform: PortablePlatform) -> dict[str, dict[str, isolation.Policy]]:
         team: isolation.policies(isolation.anywhere(sorted(ports | store.get(team, set()))))
         for team in platform.tenants
     }
+
+
+def secrets(platform: PortablePlatform) -> list[tuple[str, str, tuple[str, ...]]]:
+    """(namespace, Secret, its keys), each: what the stack reads and somebody else brings."""
+    asked: list[tuple[str, str | None, tuple[str, ...]]] = []
+    for team in map(contract.namespace, platform.tenants):
+        asked += [(team, platform.storage.secret, S3_KEYS), (team, platform.images.pull_secret, PULL_KEYS)]
+    if seen := platform.observability:
+        asked += [
+            (isolation.AGENTS, seen.logs.secret if seen.logs else None, S3_KEYS),
+            (isolation.MONITORING, seen.alerts.webhook_secret, ("url",)),
+            (isolation.MONITORING, seen.grafana.admin_secret, ("admin-user", "admin-password")),
+        ]
+    return [(namespace, secret, keys) for namespace, secret, keys in asked if secret]
 
 
 def placed(manifest: Manifest, platform: PortablePlatform) -> Manifest:

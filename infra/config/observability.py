@@ -12,12 +12,10 @@ Days = Annotated[int, Field(ge=1, le=400)]
 
 
 class Prometheus(Slice):
-    """Metrics in the cluster, and further to Amazon Managed Prometheus."""
+    """Metrics in the cluster."""
 
     retention_days: Days = 15
     storage_gib: Gib = 50
-    workspace: WorkspaceId | None = None
-    """An AMP workspace of this account and region that gets every sample too, and keeps it longer."""
 
 
 class Grafana(Slice):
@@ -28,12 +26,10 @@ class Grafana(Slice):
 
 
 class Alerts(Slice):
-    """Who is told, and of what beyond the alerts that every stack has."""
+    """What people are told of beyond the alerts that every stack has."""
 
-    topic: TopicArn | None = None
-    """An SNS topic for every alert; without one they are seen in Alertmanager and Grafana alone."""
     hourly_usd: Usd | None = None
-    """Alert when all nodes together cost more an hour."""
+    """Alert when all nodes together cost more an hour; `costs` says what they cost."""
     runbooks: str = "docs/alerts.md"
     """Where the runbooks lie: an alert links to `<runbooks>#<its name>`."""
 
@@ -45,20 +41,20 @@ class Logs(Slice):
 
 
 class Traces(Slice):
-    """A collector for OpenTelemetry that sends to AWS X-Ray."""
+    """A collector for OpenTelemetry that sends on a share of all traces."""
 
     sample_percent: Annotated[float, Field(gt=0, le=100)] = 10
 
 
 class OpenCost(Slice):
-    """The cost of every pod from prices and requests, minutes after it ran; the bill says the same a day later."""
+    """The cost of every pod from prices and requests, minutes after it ran."""
 
     interval_s: Annotated[int, Field(ge=10, le=600)] = 60
     """How often prices and requests are sampled."""
 
 
 class Observability(Slice):
-    """Prometheus, Grafana and alerts, and by choice logs, traces and costs."""
+    """Prometheus, Grafana and alerts, and by choice logs, traces and costs, wherever a stack stands."""
 
     prometheus: Prometheus = Prometheus()
     grafana: Grafana = Grafana()
@@ -66,3 +62,24 @@ class Observability(Slice):
     logs: Logs | None = None
     traces: Traces | None = None
     costs: OpenCost | None = None
+
+
+class AwsPrometheus(Prometheus):
+    """Metrics in the cluster, and further to Amazon Managed Prometheus."""
+
+    workspace: WorkspaceId | None = None
+    """An AMP workspace of this account and region that gets every sample too, and keeps it longer."""
+
+
+class AwsAlerts(Alerts):
+    """Who is told, and of what."""
+
+    topic: TopicArn | None = None
+    """An SNS topic for every alert; without one they are seen in Alertmanager and Grafana alone."""
+
+
+class AwsObservability(Observability):
+    """What is seen of a stack on AWS: traces go to X-Ray, logs to one of its buckets, prices are AWS's own."""
+
+    prometheus: AwsPrometheus = AwsPrometheus()
+    alerts: AwsAlerts = AwsAlerts()

@@ -16,7 +16,7 @@ from infra.config.data import DataSource
 from infra.config.expected import Expected
 from infra.config.network import AnyNetwork
 from infra.config.node_groups import NodeGroup, PlacementGroup, Reservation
-from infra.config.observability import Observability
+from infra.config.observability import AwsObservability
 from infra.config.policies import Policies
 from infra.config.pools import Pool
 from infra.config.portable import PortablePlatform
@@ -34,6 +34,9 @@ DEEPEST = 4
 
 AWS_KEYS = {"region": "aws:region", "account": "aws:allowedAccountIds", "tags": "aws:defaultTags"}
 """What a stack on AWS says to the AWS provider, and no other stack says."""
+
+AWS_SERVICES = ("observability.prometheus.workspace", "observability.alerts.topic")
+"""Keys of sections of any stack that name a service of AWS."""
 
 UNION_TAGS = ("own", "existing", "s3", "glue", "redshift", "rds")
 """What pydantic puts into the path of an error inside a union; the stack file has no such key."""
@@ -60,7 +63,7 @@ class Platform(Slice):
     tenants: dict[TeamName, Tenant] = {}
     queues: Queueing | None = None
     samples: Samples = Samples()
-    observability: Observability | None = None
+    observability: AwsObservability | None = None
     data_sources: dict[Name, DataSource] = {}
     cost: Cost | None = None
     permissions_boundary: PolicyName | None = None
@@ -145,7 +148,7 @@ def parse_portable(values: Mapping[str, Any]) -> PortablePlatform:
         section, _, key = problem.path.partition(".")
         of_aws = section in Platform.model_fields and section not in PortablePlatform.model_fields
         of_eks = section == "cluster" and key in ClusterSettings.model_fields
-        if of_aws or of_eks:
+        if of_aws or of_eks or problem.path in AWS_SERVICES:
             what = "EKS" if of_eks else "a stack on AWS"
             problem = Problem(problem.path, f"is of {what}, and cluster.kubeconfig names a cluster that is there", fix)
         problems.append(problem)

@@ -8,6 +8,7 @@ from infra.config.base import Gib, Name, Slice
 from infra.config.node_groups import Taint
 from infra.config.policies import Policies
 from infra.config.pools import Limits
+from infra.config.portable_observability import PortableObservability, Url
 from infra.config.queueing import Queueing
 from infra.config.samples import Samples
 from infra.config.tenants import ROLES, Ray, Team, TeamName
@@ -16,7 +17,6 @@ from infra.contract import GPU_RESOURCE, POOLS, SHARED_GPU_RESOURCE, image
 Text = Annotated[str, StringConstraints(min_length=1)]
 BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 ImageReference = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?$")]
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$")]
 LabelKey = Annotated[
     str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?$")
 ]
@@ -150,4 +150,5 @@ class PortablePlatform(Slice):
     tenants: dict[TeamName, PortableTeam] = {}
     queues: Queueing | None = None
     samples: Samples = Samples()
+    observability: PortableObservability | None = None
     policies: Policies = Policies()

@@ -4,17 +4,31 @@ import gzip
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import promql_parser as promql
 import pytest
+import yaml
 
-from infra import contract, gpus, grafana, logs, monitors
+from infra import contract, grafana, logs, monitors, observability_aws
 from infra import monitoring_charts as charts
-from infra.config.observability import Grafana, Observability, OpenCost, Prometheus, Traces
+from infra.config import assembled, parse
+from infra.config.observability import (
+    AwsObservability,
+    Grafana,
+    Observability,
+    OpenCost,
+    Prometheus,
+    Traces,
+)
+from infra.destinations import Destinations
+from infra.monitors import Watched
 
 ROOT = Path(__file__).parents[2]
 CHOICES = {"HOURLY_USD": 100.0}
+NOWHERE = Destinations(storage_class=None)
+WATCHED = Watched(teams=("ads", "maps"), queues=True, gpus="node-agents", machines=True)
 WHOLE = grafana.rules(runbooks="docs/alerts.md", choices=CHOICES)
 RECORDS, ALERTS = (group["rules"] for group in WHOLE["groups"])
 
@@ -133,15 +147,20 @@ def test_every_alert_says_what_is_wrong_and_links_to_its_page() -> None:
 
 
 def test_what_a_stack_does_not_have_it_has_no_alert_of() -> None:
-    without = grafana.GPU_METRICS + grafana.QUEUE_METRICS + grafana.LOG_METRICS + grafana.COST_METRICS
+    bare = Watched(teams=(), queues=False, gpus=None, machines=False)
+    without = grafana.absent(bare, Observability())
     small = grafana.rules(runbooks="r", choices={"HOURLY_USD": None}, without=without)
-    assert [rule["alert"] for rule in small["groups"][1]["rules"]] == [
-        "ray-head-down",
-        "pods-pending",
-        "spot-interruptions",
-        "pool-at-its-limit",
-    ]
+    assert [rule["alert"] for rule in small["groups"][1]["rules"]] == ["ray-head-down", "pods-pending"]
     assert small["groups"][0]["rules"] == []
+    text, packed = grafana.files(without)
+    assert list(text) == ["platform.json"] and len(packed) == 5
+    assert not re.search("karpenter_(?!sh_)|kueue_|DCGM_|_cost", text["platform.json"])
+
+
+def test_what_a_stack_has_it_is_told_of() -> None:
+    settings = Observability.model_validate({"logs": {}, "costs": {}})
+    assert grafana.absent(WATCHED, settings) == ()
+    assert set(monitors.pod_monitors(WATCHED, logs=True)) == {"ray", "kuberay", "karpenter", "dcgm", "fluent-bit"}
 
 
 def test_panels_stand_in_rows_and_never_on_one_another() -> None:
@@ -168,22 +187,32 @@ def test_ray_s_dashboards_are_those_that_the_pinned_ray_generates() -> None:
 
 
 def test_grafana_has_no_password_that_anybody_could_guess() -> None:
-    own = charts.prometheus_stack(Observability(), region="us-west-2", dashboards=("d", "1"))["grafana"]
+    own = charts.prometheus_stack(Observability(), NOWHERE, dashboards=("d", "1"))["grafana"]
     assert own["adminPassword"] == "" and "admin" not in own  # the chart then makes a random one
     settings = Observability(grafana=Grafana(admin_secret="from-vault"))
-    given = charts.prometheus_stack(settings, region="us-west-2", dashboards=("d", "1"))["grafana"]
+    given = charts.prometheus_stack(settings, NOWHERE, dashboards=("d", "1"))["grafana"]
     assert given["admin"] == {"existingSecret": "from-vault"} and "adminPassword" not in given
 
 
+def on_aws(settings: AwsObservability) -> dict:
+    """The values of Prometheus' chart on the stack `dev`, with these settings."""
+    stack = yaml.safe_load((ROOT / "stacks/Pulumi.dev.yaml").read_text())["config"]
+    values = assembled(
+        stack["ray-on-eks:platform"], region="us-west-2", accounts=["1" * 12], default_tags=stack["aws:defaultTags"]
+    )
+    to = observability_aws.destinations(parse(values), settings)
+    return charts.prometheus_stack(settings, to, dashboards=("d", "1"))
+
+
 def test_samples_go_to_amp_and_alerts_to_people_only_where_the_stack_says_so() -> None:
-    quiet = charts.prometheus_stack(Observability(), region="us-west-2", dashboards=("d", "1"))
+    quiet = on_aws(AwsObservability())
     assert "remoteWrite" not in quiet["prometheus"]["prometheusSpec"]
     assert quiet["alertmanager"]["config"]["receivers"][0] == {"name": "people"}
     workspace = "ws-01234567-89ab-cdef-0123-456789abcdef"
-    told = Observability.model_validate(
+    told = AwsObservability.model_validate(
         {"prometheus": {"workspace": workspace}, "alerts": {"topic": "arn:aws:sns:us-west-2:111111111111:t"}}
     )
-    loud = charts.prometheus_stack(told, region="us-west-2", dashboards=("d", "1"))
+    loud = on_aws(told)
     [write] = loud["prometheus"]["prometheusSpec"]["remoteWrite"]
     assert workspace in write["url"] and write["sigv4"] == {"region": "us-west-2"}
     assert loud["alertmanager"]["config"]["receivers"][0]["sns_configs"][0]["topic_arn"].endswith(":t")
@@ -191,16 +220,16 @@ def test_samples_go_to_amp_and_alerts_to_people_only_where_the_stack_says_so() -
 
 def test_prometheus_drops_its_oldest_before_its_disk_is_full() -> None:
     settings = Observability(prometheus=Prometheus(storage_gib=100))
-    spec = charts.prometheus_stack(settings, region="us-west-2", dashboards=("d", "1"))["prometheus"]["prometheusSpec"]
+    spec = charts.prometheus_stack(settings, NOWHERE, dashboards=("d", "1"))["prometheus"]["prometheusSpec"]
     assert spec["retentionSize"] == "90GiB"
     assert spec["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] == "Delete"
 
 
 def test_ray_is_scraped_in_every_tenant_s_namespace_with_the_labels_of_its_bill() -> None:
-    ray = monitors.pod_monitors(["ads", "maps"], gpus=True, logs=True)["ray"]
+    ray = monitors.pod_monitors(WATCHED, logs=True)["ray"]
     assert ray["namespaceSelector"]["matchNames"] == ["ray-ads", "ray-maps"]
     assert {contract.TEAM_LABEL, contract.PROJECT_LABEL, contract.JOB_LABEL} <= set(ray["podTargetLabels"])
-    allowed = charts.prometheus_stack(Observability(), region="r", dashboards=("d", "1"))["kube-state-metrics"]
+    allowed = charts.prometheus_stack(Observability(), NOWHERE, dashboards=("d", "1"))["kube-state-metrics"]
     assert all(label in allowed["metricLabelsAllowlist"][0] for label in monitors.RAY_LABELS)
 
 
@@ -223,21 +252,25 @@ def test_ray_s_files_are_found_by_the_name_of_their_pod() -> None:
 
 
 def test_logs_leave_for_the_bucket_under_the_cluster_s_own_prefix() -> None:
-    output = logs.outputs(bucket="b", region="r", cluster="ray-prod")
+    output = logs.outputs({"bucket": "b", "region": "r"}, cluster="ray-prod")
     assert output.count("Name s3") == 2
     assert all(f"s3_key_format /ray-prod/{kind}/" in output for kind in ("pods", "ray"))
 
 
 def test_the_collector_takes_otlp_and_closes_what_the_chart_would_open() -> None:
-    values = charts.collector(Traces(sample_percent=5), region="us-west-2")
+    to = Destinations(storage_class=None, traces={"awsxray": {"region": "us-west-2"}})
+    values = charts.collector(Traces(sample_percent=5), to)
+    assert values["config"]["service"]["pipelines"]["traces"]["exporters"] == ["awsxray"]
     assert values["config"]["service"]["pipelines"]["traces"]["receivers"] == ["otlp"]
     assert not any(port["enabled"] for port in values["ports"].values())
 
 
 def test_opencost_asks_the_prometheus_that_is_there() -> None:
-    asked = charts.opencost(OpenCost(), cluster="ray-prod")["opencost"]["prometheus"]["internal"]
+    asked = charts.opencost(OpenCost(), NOWHERE, cluster="ray-prod")["opencost"]
+    assert "customPricing" not in asked, "the cloud's own list prices"
+    asked = asked["prometheus"]["internal"]
     assert asked["namespaceName"] == "monitoring" and asked["serviceName"] == "prometheus-operated"
 
 
 def test_gpu_metrics_are_collected_only_where_a_gpu_may_be() -> None:
-    assert "dcgm" not in monitors.pod_monitors([], gpus=bool(gpus.gpu_pools({}, {})), logs=False)
+    assert "dcgm" not in monitors.pod_monitors(replace(WATCHED, gpus=None), logs=False)

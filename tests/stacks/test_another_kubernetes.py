@@ -117,6 +117,10 @@ def test_the_stack_comes_up_is_whole_and_leaves_nothing(site: Site) -> None:
     assert kinds["ClusterQueue"] == 1
     assert kinds["ResourceFlavor"] == 4
     assert ("PersistentVolumeClaim", "ray-research", "shared") in made
+    watching = {(kind, name) for kind, namespace, name in made if namespace == "monitoring"}
+    assert {("PrometheusRule", "rayeks"), ("ServiceMonitor", "kueue"), ("ConfigMap", "rayeks-dashboards")} <= watching
+    collected = {name for kind, name in watching if kind == "PodMonitor"}
+    assert collected == {"ray", "kuberay", "fluent-bit", "dcgm", "gpu-operator"}
 
     assert not site.run("preview").changed
 

@@ -1,9 +1,10 @@
-"""Whether logs have a bucket to go to, and costs somebody to sample them."""
+"""Whether logs have a bucket to go to, spans a collector, and alerts what they are of."""
 
 from collections.abc import Iterator
 
 from infra.config.base import Region
-from infra.config.observability import Observability
+from infra.config.observability import AwsObservability, Observability
+from infra.config.portable import ObjectStorage
 from infra.config.rules.base import Problem, rule
 from infra.config.samples import Samples
 from infra.config.storage import Storage
@@ -12,7 +13,7 @@ SAMPLES = tuple(Samples.model_fields)
 
 
 @rule
-def logs_have_a_bucket(observability: Observability | None, storage: Storage) -> Iterator[Problem]:
+def logs_have_a_bucket(observability: Observability | None, storage: Storage | ObjectStorage) -> Iterator[Problem]:
     logs = observability.logs if observability else None
     if logs and logs.bucket not in storage.buckets:
         fix = f"there are {', '.join(storage.buckets)}; add one, with expire_days"
@@ -22,18 +23,21 @@ def logs_have_a_bucket(observability: Observability | None, storage: Storage) ->
 @rule
 def traces_have_a_collector(observability: Observability | None, samples: Samples) -> Iterator[Problem]:
     if not (observability and observability.traces):
-        yield from traced(samples, "add observability.traces, or leave it out")
-
-
-def traced(samples: Samples, fix: str) -> Iterator[Problem]:
-    """The samples that leave spans, where nothing takes them."""
-    for name in SAMPLES:
-        if getattr(getattr(samples, name), "traced", False):
-            yield Problem(f"samples.{name}.traced", "the stack has no collector", fix)
+        for name in SAMPLES:
+            if getattr(getattr(samples, name), "traced", False):
+                fix = "add observability.traces, or leave it out"
+                yield Problem(f"samples.{name}.traced", "the stack has no collector", fix)
 
 
 @rule
-def alerts_go_where_the_cluster_is(observability: Observability | None, region: Region) -> Iterator[Problem]:
+def spending_is_sampled(observability: Observability | None) -> Iterator[Problem]:
+    if observability and observability.alerts.hourly_usd and not observability.costs:
+        fix = "add observability.costs, or leave it out"
+        yield Problem("observability.alerts.hourly_usd", "nothing says what nodes cost", fix)
+
+
+@rule
+def alerts_go_where_the_cluster_is(observability: AwsObservability | None, region: Region) -> Iterator[Problem]:
     topic = observability.alerts.topic if observability else None
     if topic is None:
         return

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from infra import allocatable, portable
 from infra.config.portable import NodePool, ObjectStorage, PortableTeam
+from infra.config.portable_observability import PortableObservability
 from infra.config.queueing import Queueing
 from infra.config.rules.base import Problem, Rule
-from infra.config.rules.observability import traced
+from infra.config.rules.observability import logs_have_a_bucket, spending_is_sampled, traces_have_a_collector
 from infra.config.rules.policies import exceptions_are_of_a_policy
 from infra.config.rules.pools import heads_have_a_pool
 from infra.config.rules.queueing import never_admitted, queues_can_promise_something
@@ -71,8 +72,13 @@ def samples_choose_no_machines(samples: Samples) -> Iterator[Problem]:
             yield Problem(f"samples.{name}.optimise", "the nodes are there: there is nothing to choose", "leave it out")
 
 
-def samples_leave_no_spans(samples: Samples) -> Iterator[Problem]:
-    yield from traced(samples, "leave it out: such a stack has none of its own")
+def gpus_have_a_price(observability: PortableObservability | None, pools: dict[str, NodePool]) -> Iterator[Problem]:
+    """Without one a GPU would look free, and a job that holds eight of them the cheapest."""
+    costs = observability.costs if observability else None
+    whole = [name for name, pool in pools.items() if pool.limits.gpus]
+    if costs and costs.prices.gpu is None and whole:
+        message = f"pools.{whole[0]} has GPUs, which would cost nothing"
+        yield Problem("observability.costs.prices.gpu", message, "say what an hour of one costs; 0 is a price")
 
 
 def queues_hold_the_samples(
@@ -96,7 +102,10 @@ PORTABLE_RULES: tuple[Rule, ...] = (
     samples_have_their_machines,
     samples_fit_their_nodes,
     samples_choose_no_machines,
-    samples_leave_no_spans,
+    logs_have_a_bucket,
+    traces_have_a_collector,
+    spending_is_sampled,
+    gpus_have_a_price,
     a_pipeline_has_what_it_repeats,
     queues_can_promise_something,
     queues_hold_the_samples,
