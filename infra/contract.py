@@ -18,6 +18,9 @@ PROJECT_LABEL = "rayeks/project"
 JOB_LABEL = "rayeks/job"
 """Cost labels, on namespaces and pods; split cost allocation activates them as tags."""
 
+BILL_TAGS = ("environment", "cost-center")
+"""AWS tags that the bill is split by; budgets count the first."""
+
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 PRIORITY_LABEL = "kueue.x-k8s.io/priority-class"
 QUEUE = "jobs"

@@ -36,7 +36,10 @@ def classes(
     tags: dict[str, str],
     parent: pulumi.Resource,
 ) -> None:
-    """Makes the storage classes of the stack; `tags` go onto file systems that claims make."""
+    """Makes the storage classes of the stack; `tags` are its default ones, of which the bill's go onto file systems.
+
+    A class never changes: every tag that a Lustre class names replaces it when it does.
+    """
     opts = ResourceOptions(parent=parent, provider=cluster.kubernetes)
     StorageClass(
         contract.EBS_CLASS,
@@ -71,7 +74,7 @@ def classes(
                 subnet=place.subnet,
                 group=place.group,
                 key_arn=key.arn,
-                tags=tags | iam_storage.owned(name),
+                tags={tag: tags[tag] for tag in contract.BILL_TAGS if tag in tags} | iam_storage.owned(name),
             ),
             mount_options=["flock"],
             # A file system that no pod mounts would be paid all the same.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from infra.contract import BILL_TAGS
 from infra.policies.core import UNKNOWN, WHERE_IT_COUNTS, Finding, Resource, Stack, at, each, items, whole
 from infra.policies.kinds import BUCKET, EFS, EKS, LUSTRE, NODE_CLASS, TEMPLATE
 
@@ -12,7 +13,7 @@ PAID = (BUCKET, EFS, EKS, LUSTRE, "aws:ec2/natGateway:NatGateway", "aws:ec2/capa
 
 def demanded(environment: str) -> tuple[str, ...]:
     """The tags that the bill is split by; budgets count `environment`."""
-    return ("environment", "cost-center") if environment in ("staging", "prod") else ("environment",)
+    return BILL_TAGS if environment in ("staging", "prod") else BILL_TAGS[:1]
 
 
 @each(

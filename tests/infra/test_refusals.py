@@ -69,9 +69,9 @@ REFUSALS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "125, 250, 500 or 1000",
     ),
     "a tag that the Lustre driver would cut in two": (
-        {"storage.scratch_claims.zone": "us-west-2b", "tags.owner": "ann=bob"},
-        "tags.owner",
-        "owner=ann=bob cannot be put on file systems that claims make",
+        {"storage.scratch_claims.zone": "us-west-2b", "tags.cost-center": "ann=bob"},
+        "tags.cost-center",
+        "cost-center=ann=bob cannot be put on file systems that claims make",
         "leave out commas and equal signs",
     ),
     "Lustre for a team of a stack that has none": (

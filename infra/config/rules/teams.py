@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from infra import lustre
+from infra import contract, lustre
 from infra.config.cluster import Cluster
 from infra.config.cost import Cost
 from infra.config.data import DataSource
@@ -61,8 +61,9 @@ def scratch_claims_can_be_met(network: AnyNetwork, storage: Storage) -> Iterator
 @rule
 def the_driver_can_pass_the_tags_on(tags: dict[str, str], storage: Storage) -> Iterator[Problem]:
     """Source: aws-fsx-csi-driver 1.9, `extraTags`: tags are parted by commas, a key from its value by `=`."""
-    for key, value in tags.items() if storage.scratch_claims else ():
-        if set(key + value) & {",", "="}:
+    for key in contract.BILL_TAGS if storage.scratch_claims else ():
+        value = tags.get(key, "")
+        if set(value) & {",", "="}:
             message = f"{key}={value} cannot be put on file systems that claims make (aws:defaultTags)"
             yield Problem(f"tags.{key}", message, "leave out commas and equal signs")
 
