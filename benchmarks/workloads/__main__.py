@@ -1,4 +1,4 @@
-"""`python -m benchmarks.workloads [serve]`: measures the samples, by default all of them."""
+"""`python -m benchmarks.workloads [train serve data hybrid]`: measures the samples, by default all of them."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -7,10 +7,13 @@ from rich.console import Console
 
 from benchmarks.__main__ import report
 from benchmarks.measure import Row, machine
-from benchmarks.workloads import serve
+from benchmarks.workloads import data, hybrid, serve, train
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
+    "train": train.rows,
     "serve": serve.rows,
+    "data": data.rows,
+    "hybrid": hybrid.rows,
 }
 
 

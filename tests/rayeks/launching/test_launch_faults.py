@@ -13,10 +13,11 @@ import pytest
 
 from rayeks.launching import Result, launch
 from rayeks.launching.leftovers import kill
+from rayeks.launching.nodes import Cluster
 from workloads.train.driver import fit
 from workloads.train.settings import PROFILES, Placement, Settings
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 
 EPOCHS = 60
 Outputs = Callable[..., dict[str, Any]]
@@ -45,7 +46,7 @@ class Run:
     def seen(self, text: str, since: float = 0.0) -> float | None:
         return next((at for at, line in list(self.lines) if at > since and text in line), None)
 
-    def await_(self, text: str, since: float = 0.0, timeout_s: float = 240) -> float:
+    def await_(self, text: str, since: float = 0.0, timeout_s: float = 400) -> float:
         deadline = time.monotonic() + timeout_s
         while (at := self.seen(text, since)) is None:
             assert time.monotonic() < deadline, (text, self.lines, self.said)
@@ -74,9 +75,9 @@ def start(outputs: Outputs, s3: dict[str, str], short_home: Path) -> Generator[C
     """Start a training launch of sixty epochs."""
     runs = []
 
-    def begin(**options: Any) -> Run:
+    def begin(least: int | None = None, **options: Any) -> Run:
         options["overrides"] = {"TRAIN_EPOCHS": str(EPOCHS), **options.get("overrides", {})}
-        runs.append(Run(outputs(), s3, **options))
+        runs.append(Run(outputs(least=least), s3, **options))
         return runs[-1]
 
     yield begin
@@ -111,6 +112,7 @@ def test_a_killed_node_costs_one_epoch_at_most_and_changes_no_result(
     run.await_('"epoch": 5')
     killed = time.monotonic()
     kill(workers()[:1])
+    lost = run.await_('"event": "lost"', since=killed)
     again = run.await_('"event": "training"', since=killed)
     result = run.ended()
     assert result.status == "SUCCEEDED"
@@ -120,7 +122,8 @@ def test_a_killed_node_costs_one_epoch_at_most_and_changes_no_result(
     assert len(epochs) <= EPOCHS + 1
     assert same(result.final, undisturbed)
     with capsys.disabled():
-        print(f"\nkilled node: training again after {again - killed:.1f} s, {len(epochs) - EPOCHS} epochs redone")
+        told = f"noticed after {lost - killed:.1f} s, training again {again - lost:.1f} s later"
+        print(f"\nkilled node: {told}, {len(epochs) - EPOCHS} epochs redone")
 
 
 def test_a_node_that_is_reclaimed_is_left_with_a_checkpoint(
@@ -163,3 +166,34 @@ def test_a_killed_driver_is_continued_by_the_next_launch(
     assert second.epochs()[0] >= first.epochs()[-1]
     assert second.epochs() == list(range(second.epochs()[0], EPOCHS))
     assert same(second.results[0].final, undisturbed)
+
+
+def test_an_elastic_run_goes_on_with_who_is_left_and_grows_back(
+    start: Callable[..., Run],
+    workers: Processes,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    heal, no_machine = Cluster.heal, threading.Event()
+
+    def when_there_is_a_machine(cluster: Cluster, progress: Any) -> None:
+        if not no_machine.is_set():
+            heal(cluster, progress)
+
+    monkeypatch.setattr(Cluster, "heal", when_there_is_a_machine)
+    run = start(least=1, overrides={"TRAIN_EPOCHS": "600", "TRAIN_PROFILE": "local"})
+    run.await_('"epoch": 5')
+    no_machine.set()
+    killed = time.monotonic()
+    kill(workers()[:1])
+    fewer = run.await_('"world_size": 1', since=killed)
+    no_machine.clear()
+    again = run.await_('"world_size": 2', since=fewer)
+    result = run.ended()
+    assert result.status == "SUCCEEDED"
+    sizes = [row["world_size"] for row in result.rows if row.get("event") == "training"]
+    assert sizes[0] == sizes[-1] == 2 and 1 in sizes
+    assert sorted(set(run.epochs())) == list(range(600))
+    assert result.final["accuracy"] > 0.95
+    with capsys.disabled():
+        print(f"\nelastic: on one worker after {fewer - killed:.1f} s, on two {again - fewer:.1f} s after the machine")
