@@ -1,6 +1,9 @@
 """`make bench`: measures everything in one run and prints each number beside what it cannot fall under."""
 
 import sys
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +16,9 @@ from benchmarks.measure import Row, machine
 from local.home import root
 from local.processes import heed_termination
 from rayeks.errors import UserError
+
+Part = StrEnum("Part", ["train", "serve", "data", "hybrid"])
+"""The samples that are measured, each a module of `benchmarks.workloads`."""
 
 app = typer.Typer(no_args_is_help=False, add_completion=False, pretty_exceptions_enable=False)
 
@@ -80,12 +86,23 @@ def scale(
         of.write(stages, save)
 
 
-def main() -> int:
+@app.command()
+def workloads(
+    parts: Annotated[list[Part] | None, typer.Argument(help="Which samples; all without it.")] = None,
+) -> None:
+    """What the samples reach on Ray of this machine: return after a kill, throughput, latency, busy share, cost.
+
+    Example: `python -m benchmarks workloads train data`
+    """
+    raise typer.Exit(main(import_module(f"benchmarks.workloads.{part}").rows for part in parts or Part))
+
+
+def main(measures: Iterable[Callable[[], Iterable[Row]]] = (plan.rows, engine.rows)) -> int:
     """Print the report; 1 when a bound is not kept."""
-    console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     console.print(machine())
     measured: list[Row] = []
-    for rows in (plan.rows, engine.rows):
+    for rows in measures:
         for row in rows():
             console.print(f"… {row.what}: {row.value:.1f} {row.unit}")
             measured.append(row)
