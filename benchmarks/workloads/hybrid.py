@@ -33,10 +33,10 @@ def rows() -> Iterator[Row]:
             )
         )
         with Watched("hybrid", manifest) as run:
-            scaled = run.ended()
+            scaled = run.succeeded()
         paid = _paid(scaled)
         with Watched("hybrid", static(manifest)) as run:
-            standing = run.ended()
+            standing = run.succeeded()
     stages = {row["stage"]: row for row in scaled.rows if row.get("event") == "staged"}
     whole = {group: each["maxReplicas"] for group, each in _groups(manifest).items()}
     busy = sum(row["busy_s"] for row in stages.values())

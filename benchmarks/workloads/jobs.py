@@ -2,12 +2,13 @@
 
 import threading
 import time
-from typing import Any, Self
-
-import psutil
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
 
 from rayeks.launching import Result, launch
-from rayeks.launching.leftovers import kill
+from rayeks.launching.leftovers import kill, running
+
+T = TypeVar("T")
 
 
 class Watched:
@@ -34,26 +35,39 @@ class Watched:
 
     def __exit__(self, *_: object) -> None:
         if self._thread.is_alive():
-            kill(psutil.Process().children())
+            kill(running())
         self._thread.join()
 
-    def await_line(self, *texts: str, since: float = 0.0, timeout_s: float = 300) -> float:
-        """When a line with all of `texts` was first seen after `since`; RuntimeError when it does not come."""
-
-        def found() -> float | None:
-            lines = list(self.lines)
-            return next((at for at, line in lines if at > since and all(text in line for text in texts)), None)
-
+    def until(self, found: Callable[[], T], timeout_s: float = 400) -> T:
+        """What `found` gives once that is anything; RuntimeError when the launch ends or the time is over before."""
         deadline = time.monotonic() + timeout_s
-        while (at := found()) is None:
+        while not (value := found()):
             if time.monotonic() > deadline or not (self._thread.is_alive() or found()):
-                raise RuntimeError(f"no line with {texts}: {self.lines[-5:]} {self.said[-5:]}")
+                raise RuntimeError(f"not so in time: {self._last()}")
             time.sleep(0.02)
-        return at
+        return value
+
+    def await_line(self, *texts: str, since: float = 0.0, times: int = 1) -> float:
+        """When a line with all of `texts` was seen after `since`, for the first time unless told otherwise."""
+
+        def seen() -> list[float]:
+            return [at for at, line in list(self.lines) if at > since and all(text in line for text in texts)]
+
+        return self.until(lambda: seen()[times - 1 : times])[0]
 
     def ended(self) -> Result:
-        """Wait for the end; RuntimeError for a job that did not succeed."""
-        self._thread.join()
-        if not self._results or self._results[0].status != "SUCCEEDED":
-            raise RuntimeError(f"the job failed: {self._results} {self.lines[-5:]} {self.said[-5:]}")
+        """Wait for the end, whatever it is; RuntimeError for a launch that raised."""
+        self._thread.join(600)
+        if not self._results:
+            raise RuntimeError(f"the launch has no result: {self._last()}")
         return self._results[0]
+
+    def succeeded(self) -> Result:
+        """Wait for the end; RuntimeError for a job that did not succeed."""
+        result = self.ended()
+        if result.status != "SUCCEEDED":
+            raise RuntimeError(f"the job failed: {result.message}, {self._last()}")
+        return result
+
+    def _last(self) -> tuple[list[tuple[float, str]], list[str]]:
+        return self.lines[-5:], self.said[-5:]

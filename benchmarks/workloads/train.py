@@ -44,7 +44,7 @@ def rows() -> Iterator[Row]:
             noticed = run.await_line('"event": "lost"', since=killed)
             again = run.await_line('"event": "training"', since=noticed)
             last = run.await_line('"epoch"', since=again)
-            result = run.ended()
+            result = run.succeeded()
     epochs = [row["epoch"] for row in result.rows if "epoch" in row and "event" not in row]
     yield Row("train, kill to its notice", noticed - killed, "s")
     yield Row(

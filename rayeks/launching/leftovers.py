@@ -11,16 +11,22 @@ from rayeks.launching.workspace import MARK, is_alive
 
 def clean(progress: Callable[[str], None] = print) -> int:
     """End what launchers of this checkout left behind when they were killed; says how many processes."""
-    left = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            mark = process.environ().get(MARK, "")
-            if mark.startswith(f"{home()}:") and not is_alive(mark) and process.status() != psutil.STATUS_ZOMBIE:
-                left.append(process)
+    left = running(lambda mark: not is_alive(mark))
     if left:
         progress(f"a launch that was killed left a Ray cluster running: ending its {len(left)} processes")
         kill(left)
     return len(left)
+
+
+def running(which: Callable[[str], bool] = lambda mark: True) -> list[psutil.Process]:
+    """The processes of launches of this checkout, of those whose mark is one `which` means; Ray's workers have none."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            mark = process.environ().get(MARK, "")
+            if mark.startswith(f"{home()}:") and which(mark) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
 
 
 def kill(roots: Iterable[psutil.Process]) -> None:

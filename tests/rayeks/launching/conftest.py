@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Generator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import psutil
 import pytest
 from moto.server import ThreadedMotoServer
 
-from local.home import home
-from rayeks.launching.workspace import MARK
+from benchmarks.workloads.jobs import Watched
+from rayeks.launching.leftovers import running
 from workloads.manifests import ray_job
 from workloads.spec import Resources
 from workloads.train import spec
@@ -53,18 +54,6 @@ def short_home(monkeypatch: pytest.MonkeyPatch) -> Generator[Path]:
     assert left == []
 
 
-def running() -> list[psutil.Process]:
-    """The processes of launches of this home."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(MARK, "").startswith(f"{home()}:"):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
-
-
 @pytest.fixture
 def ray_processes() -> Callable[[], list[psutil.Process]]:
     """The processes of launches of this test's home, now."""
@@ -87,6 +76,13 @@ def s3() -> Generator[dict[str, str]]:
     client(env).create_bucket(Bucket="runs")
     yield env
     server.stop()
+
+
+@pytest.fixture
+def watch(s3: dict[str, str], short_home: Path) -> Generator[Callable[..., Watched]]:
+    """`watch(sample, manifest, **options)`: launch it on this machine against that S3, in a thread of its own."""
+    with ExitStack() as runs:
+        yield lambda sample, manifest, **options: runs.enter_context(Watched(sample, manifest, env=s3, **options))
 
 
 def client(env: dict[str, str]) -> Any:

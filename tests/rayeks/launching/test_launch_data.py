@@ -2,18 +2,16 @@
 
 import os
 import signal
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Generator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import boto3
 import psutil
 import pytest
 
-from rayeks.launching import Result, launch
+from benchmarks.workloads.jobs import Watched
+from rayeks.launching import Result
 from rayeks.launching.leftovers import kill
 from workloads.data import spec
 from workloads.data.generate import write_file
@@ -24,6 +22,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 FILES, GROUPS, ROWS, MALFORMED = 40, 4, 16_000, 9
 UNITS = FILES * GROUPS
 Processes = Callable[[], list[psutil.Process]]
+Start = Callable[[], Watched]
 
 
 class Bucket:
@@ -46,46 +45,6 @@ class Bucket:
         return Counter(key.rsplit("/", 1)[1].partition(".")[0] for key in found)
 
 
-class Run:
-    """A launch in a thread, and what it said so far."""
-
-    def __init__(self, env: dict[str, str]) -> None:
-        manifest = ray_job(
-            spec.job(
-                namespace="ray-a",
-                input_uri="s3://runs/raw",
-                output_uri="s3://runs/scored",
-                models_uri="s3://runs/models",
-                image="ray",
-                team="a",
-                env={"DATA_PROFILE": "local"},
-            )
-        )
-        stack = {"workloads": {"data": {"manifest": manifest}}}
-        self.lines: list[str] = []
-        self.said: list[str] = []
-        self.results: list[Result] = []
-
-        def run() -> None:
-            found = launch("data", stack, local=True, env=env, follow=self.lines.append, progress=self.said.append)
-            self.results.append(found)
-
-        self.thread = threading.Thread(target=run)
-        self.thread.start()
-
-    def await_units(self, count: int) -> None:
-        deadline = time.monotonic() + 240
-        while sum('"unit"' in line for line in list(self.lines)) < count:
-            assert time.monotonic() < deadline, (self.lines, self.said)
-            assert self.thread.is_alive(), (self.lines, self.said)
-            time.sleep(0.02)
-
-    def ended(self) -> Result:
-        self.thread.join(300)
-        assert self.results, (self.lines, self.said)
-        return self.results[0]
-
-
 @pytest.fixture
 def bucket(s3: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Bucket:
     """A bucket with an input."""
@@ -97,17 +56,18 @@ def bucket(s3: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Bucket:
 
 
 @pytest.fixture
-def start(s3: dict[str, str], bucket: Bucket, short_home: Path) -> Generator[Callable[[], Run]]:
+def start(watch: Callable[..., Watched], bucket: Bucket) -> Start:
     """Start the job."""
-    runs: list[Run] = []
-
-    def begin() -> Run:
-        runs.append(Run(s3))
-        return runs[-1]
-
-    yield begin
-    for run in runs:
-        run.thread.join(60)
+    job = spec.job(
+        namespace="ray-a",
+        input_uri="s3://runs/raw",
+        output_uri="s3://runs/scored",
+        models_uri="s3://runs/models",
+        image="ray",
+        team="a",
+        env={"DATA_PROFILE": "local"},
+    )
+    return lambda: watch("data", ray_job(job))
 
 
 def units(result: Result) -> list[str]:
@@ -123,10 +83,10 @@ def assert_whole(result: Result) -> None:
 
 
 def test_a_killed_node_costs_the_units_that_it_held(
-    start: Callable[[], Run], bucket: Bucket, ray_processes: Processes, capsys: pytest.CaptureFixture[str]
+    start: Start, bucket: Bucket, ray_processes: Processes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = start()
-    run.await_units(10)
+    run.await_line('"unit"', times=10)
     node = next(p for p in ray_processes() if any(part.startswith("--address=") for part in p.cmdline()))
     kill([node])
     result = run.ended()
@@ -141,10 +101,10 @@ def test_a_killed_node_costs_the_units_that_it_held(
 
 
 def test_a_killed_driver_is_followed_by_a_run_that_does_the_rest(
-    start: Callable[[], Run], bucket: Bucket, ray_processes: Processes, capsys: pytest.CaptureFixture[str]
+    start: Start, bucket: Bucket, ray_processes: Processes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = start()
-    first.await_units(10)
+    first.await_line('"unit"', times=10)
     (driver,) = (process for process in ray_processes() if "workloads.data" in process.cmdline())
     os.kill(driver.pid, signal.SIGKILL)
     assert first.ended().status == "FAILED"

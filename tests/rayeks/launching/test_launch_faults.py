@@ -4,14 +4,14 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import psutil
 import pytest
 
-from rayeks.launching import Result, launch
+from benchmarks.workloads.jobs import Watched
+from rayeks.launching import Result
 from rayeks.launching.leftovers import kill
 from rayeks.launching.nodes import Cluster
 from workloads.train.driver import fit
@@ -24,45 +24,6 @@ Outputs = Callable[..., dict[str, Any]]
 Processes = Callable[[], list[psutil.Process]]
 
 
-class Run:
-    """A launch in a thread, and when it said what."""
-
-    def __init__(self, stack: dict[str, Any], env: dict[str, str], **options: Any) -> None:
-        self.lines: list[tuple[float, str]] = []
-        self.said: list[str] = []
-        self.results: list[Result] = []
-
-        def follow(line: str) -> None:
-            self.lines.append((time.monotonic(), line))
-
-        def run() -> None:
-            self.results.append(
-                launch("train", stack, local=True, env=env, follow=follow, progress=self.said.append, **options)
-            )
-
-        self.thread = threading.Thread(target=run)
-        self.thread.start()
-
-    def seen(self, text: str, since: float = 0.0) -> float | None:
-        return next((at for at, line in list(self.lines) if at > since and text in line), None)
-
-    def await_(self, text: str, since: float = 0.0, timeout_s: float = 400) -> float:
-        deadline = time.monotonic() + timeout_s
-        while (at := self.seen(text, since)) is None:
-            assert time.monotonic() < deadline, (text, self.lines, self.said)
-            assert self.thread.is_alive() or self.seen(text, since), (self.lines, self.said)
-            time.sleep(0.05)
-        return at
-
-    def ended(self) -> Result:
-        self.thread.join(300)
-        assert self.results, (self.lines, self.said)
-        return self.results[0]
-
-    def epochs(self) -> list[int]:
-        return [row["epoch"] for row in self.results[0].rows if "epoch" in row and "event" not in row]
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The last line of a run that nothing happens to."""
@@ -71,18 +32,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.fixture
-def start(outputs: Outputs, s3: dict[str, str], short_home: Path) -> Generator[Callable[..., Run]]:
+def start(outputs: Outputs, watch: Callable[..., Watched]) -> Callable[..., Watched]:
     """Start a training launch of sixty epochs."""
-    runs = []
 
-    def begin(least: int | None = None, **options: Any) -> Run:
-        options["overrides"] = {"TRAIN_EPOCHS": str(EPOCHS), **options.get("overrides", {})}
-        runs.append(Run(outputs(least=least), s3, **options))
-        return runs[-1]
+    def begin(least: int | None = None, overrides: dict[str, str] | None = None, **options: Any) -> Watched:
+        manifest = outputs(least=least)["workloads"]["train"]["manifest"]
+        return watch("train", manifest, overrides={"TRAIN_EPOCHS": str(EPOCHS), **(overrides or {})}, **options)
 
-    yield begin
-    for run in runs:
-        run.thread.join(60)
+    return begin
 
 
 @pytest.fixture
@@ -101,23 +58,27 @@ def workers(ray_processes: Processes) -> Callable[[], list[psutil.Process]]:
     return found
 
 
+def epochs_of(result: Result) -> list[int]:
+    return [row["epoch"] for row in result.rows if "epoch" in row and "event" not in row]
+
+
 def same(final: dict[str, Any], undisturbed: dict[str, Any]) -> bool:
     return final["accuracy"] == undisturbed["accuracy"] and abs(final["loss"] - undisturbed["loss"]) < 1e-3
 
 
 def test_a_killed_node_costs_one_epoch_at_most_and_changes_no_result(
-    start: Callable[..., Run], workers: Processes, undisturbed: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    start: Callable[..., Watched], workers: Processes, undisturbed: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = start()
-    run.await_('"epoch": 5')
+    run.await_line('"epoch": 5')
     killed = time.monotonic()
     kill(workers()[:1])
-    lost = run.await_('"event": "lost"', since=killed)
-    again = run.await_('"event": "training"', since=killed)
+    lost = run.await_line('"event": "lost"', since=killed)
+    again = run.await_line('"event": "training"', since=killed)
     result = run.ended()
     assert result.status == "SUCCEEDED"
     assert any("another takes its place" in line for line in run.said)
-    epochs = run.epochs()
+    epochs = epochs_of(result)
     assert sorted(set(epochs)) == list(range(EPOCHS))
     assert len(epochs) <= EPOCHS + 1
     assert same(result.final, undisturbed)
@@ -127,7 +88,7 @@ def test_a_killed_node_costs_one_epoch_at_most_and_changes_no_result(
 
 
 def test_a_node_that_is_reclaimed_is_left_with_a_checkpoint(
-    start: Callable[..., Run], workers: Processes, undisturbed: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    start: Callable[..., Watched], workers: Processes, undisturbed: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = start(
         overrides={
@@ -136,15 +97,15 @@ def test_a_node_that_is_reclaimed_is_left_with_a_checkpoint(
             "RAY_TRAIN_PREEMPTION_POLL_INTERVAL_S": "0.5",
         }
     )
-    run.await_('"epoch": 5')
+    run.await_line('"epoch": 5')
     noticed = time.monotonic()
     workers()[0].terminate()
-    run.await_('"preempted_ranks"', since=noticed)
-    again = run.await_('"event": "training"', since=noticed)
+    run.await_line('"preempted_ranks"', since=noticed)
+    again = run.await_line('"event": "training"', since=noticed)
     result = run.ended()
     assert result.status == "SUCCEEDED"
     assert [row for row in result.rows if row.get("event") == "training"][-1]["first_epoch"] > 5
-    epochs = run.epochs()
+    epochs = epochs_of(result)
     assert sorted(set(epochs)) == list(range(EPOCHS))
     assert len(epochs) <= EPOCHS + 1
     assert same(result.final, undisturbed)
@@ -153,23 +114,25 @@ def test_a_node_that_is_reclaimed_is_left_with_a_checkpoint(
 
 
 def test_a_killed_driver_is_continued_by_the_next_launch(
-    start: Callable[..., Run], ray_processes: Processes, undisturbed: dict[str, Any]
+    start: Callable[..., Watched], ray_processes: Processes, undisturbed: dict[str, Any]
 ) -> None:
     first = start(run="train-a")
-    first.await_('"epoch": 5')
+    first.await_line('"epoch": 5')
     (driver,) = (process for process in ray_processes() if "workloads.train" in process.cmdline())
     os.kill(driver.pid, signal.SIGKILL)
-    assert first.ended().status == "FAILED"
-    second = start(resume="train-a")
-    assert second.ended().status == "SUCCEEDED"
+    killed = first.ended()
+    assert killed.status == "FAILED"
+    result = start(resume="train-a").ended()
+    assert result.status == "SUCCEEDED"
+    epochs = epochs_of(result)
     # Not before the last epoch that was told: workers may have got further than the driver could say.
-    assert second.epochs()[0] >= first.epochs()[-1]
-    assert second.epochs() == list(range(second.epochs()[0], EPOCHS))
-    assert same(second.results[0].final, undisturbed)
+    assert epochs[0] >= epochs_of(killed)[-1]
+    assert epochs == list(range(epochs[0], EPOCHS))
+    assert same(result.final, undisturbed)
 
 
 def test_an_elastic_run_goes_on_with_who_is_left_and_grows_back(
-    start: Callable[..., Run],
+    start: Callable[..., Watched],
     workers: Processes,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -182,18 +145,18 @@ def test_an_elastic_run_goes_on_with_who_is_left_and_grows_back(
 
     monkeypatch.setattr(Cluster, "heal", when_there_is_a_machine)
     run = start(least=1, overrides={"TRAIN_EPOCHS": "600", "TRAIN_PROFILE": "local"})
-    run.await_('"epoch": 5')
+    run.await_line('"epoch": 5')
     no_machine.set()
     killed = time.monotonic()
     kill(workers()[:1])
-    fewer = run.await_('"world_size": 1', since=killed)
+    fewer = run.await_line('"world_size": 1', since=killed)
     no_machine.clear()
-    again = run.await_('"world_size": 2', since=fewer)
+    again = run.await_line('"world_size": 2', since=fewer)
     result = run.ended()
     assert result.status == "SUCCEEDED"
     sizes = [row["world_size"] for row in result.rows if row.get("event") == "training"]
     assert sizes[0] == sizes[-1] == 2 and 1 in sizes
-    assert sorted(set(run.epochs())) == list(range(600))
+    assert sorted(set(epochs_of(result))) == list(range(600))
     assert result.final["accuracy"] > 0.95
     with capsys.disabled():
         print(f"\nelastic: on one worker after {fewer - killed:.1f} s, on two {again - fewer:.1f} s after the machine")

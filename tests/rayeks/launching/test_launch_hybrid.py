@@ -3,16 +3,16 @@
 import json
 import os
 import signal
-import threading
 import time
-from collections.abc import Callable, Generator
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import psutil
 import pytest
 
-from rayeks.launching import Result, launch
+from benchmarks.workloads.jobs import Watched
+from rayeks.launching import Result
 from rayeks.launching.autoscaling import HISTORY
 from rayeks.launching.leftovers import kill
 from workloads.hybrid import spec
@@ -24,65 +24,12 @@ ROWS, FILES = 20_000, 40
 Processes = Callable[[], list[psutil.Process]]
 
 
-class Run:
-    """A launch in a thread, and what it said so far."""
-
-    def __init__(self, env: dict[str, str], **options: Any) -> None:
-        manifest = ray_job(
-            spec.job(
-                namespace="ray-a",
-                bucket_uri="s3://runs/hybrid",
-                image="ray",
-                team="a",
-                rows=ROWS,
-                env={"HYBRID_FILES": str(FILES), "HYBRID_EPOCHS": "4"},
-            )
-        )
-        self.lines: list[str] = []
-        self.said: list[str] = []
-        self.results: list[Result] = []
-
-        def run() -> None:
-            stack = {"workloads": {"hybrid": {"manifest": manifest}}}
-            self.results.append(
-                launch(
-                    "hybrid",
-                    stack,
-                    local=True,
-                    env=env,
-                    follow=self.lines.append,
-                    progress=self.said.append,
-                    **options,
-                )
-            )
-
-        self.thread = threading.Thread(target=run)
-        self.thread.start()
-
-    def await_(self, text: str) -> None:
-        deadline = time.monotonic() + 300
-        while not any(text in line for line in list(self.lines)):
-            assert time.monotonic() < deadline, (text, self.lines, self.said)
-            assert self.thread.is_alive(), (text, self.lines, self.said)
-            time.sleep(0.05)
-
-    def ended(self) -> Result:
-        self.thread.join(600)
-        assert self.results, (self.lines, self.said)
-        return self.results[0]
-
-
 @pytest.fixture
-def start(s3: dict[str, str], short_home: Path) -> Generator[Callable[..., Run]]:
-    runs: list[Run] = []
-
-    def begin(**options: Any) -> Run:
-        runs.append(Run(s3, **options))
-        return runs[-1]
-
-    yield begin
-    for run in runs:
-        run.thread.join(60)
+def start(watch: Callable[..., Watched]) -> Callable[..., Watched]:
+    """Start the pipeline."""
+    env = {"HYBRID_FILES": str(FILES), "HYBRID_EPOCHS": "4"}
+    job = spec.job(namespace="ray-a", bucket_uri="s3://runs/hybrid", image="ray", team="a", rows=ROWS, env=env)
+    return partial(watch, "hybrid", ray_job(job))
 
 
 def history(result: Result) -> list[dict[str, Any]]:
@@ -103,15 +50,11 @@ def nodes_of(processes: list[psutil.Process], kind: str) -> list[psutil.Process]
 
 
 def test_a_stages_machines_come_when_it_begins_and_go_when_it_ends_and_a_killed_one_is_replaced(
-    start: Callable[..., Run], ray_processes: Processes, capsys: pytest.CaptureFixture[str]
+    start: Callable[..., Watched], ray_processes: Processes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = start()
-    run.await_('"stage": "etl"')
-    while len(nodes_of(ray_processes(), "etl")) < 2:
-        assert run.thread.is_alive(), run.lines
-        time.sleep(0.1)
-    victim = nodes_of(ray_processes(), "etl")[0]
-    kill([victim])
+    run.await_line('"stage": "etl"')
+    kill(run.until(lambda: nodes_of(ray_processes(), "etl")[1:]))
     result = run.ended()
     assert result.status == "SUCCEEDED", (result, run.lines)
     assert (result.final["rows"], result.final["event"]) == (ROWS, "finished")
@@ -137,10 +80,10 @@ def test_a_stages_machines_come_when_it_begins_and_go_when_it_ends_and_a_killed_
 
 
 def test_a_killed_driver_is_followed_by_a_run_of_the_stages_that_are_left(
-    start: Callable[..., Run], ray_processes: Processes
+    start: Callable[..., Watched], ray_processes: Processes
 ) -> None:
     first = start(run="hybrid-a")
-    first.await_('"event": "training"')
+    first.await_line('"event": "training"')
     (driver,) = (process for process in ray_processes() if "workloads.hybrid" in process.cmdline())
     os.kill(driver.pid, signal.SIGKILL)
     assert first.ended().status == "FAILED"
