@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from local.processes import hold_interrupts
 from local.services import last_lines
 from rayeks.errors import UserError
-from rayeks.launching import leftovers, workspace
+from rayeks.launching import autoscaling, leftovers, workspace
 from rayeks.launching.shape import OBJECT_STORE_BYTES, Node, Shape
 
 MOST_REPLACED = 10
@@ -52,6 +53,16 @@ class Cluster:
     env: Mapping[str, str]
     members: list[Member] = field(default_factory=list)
     replaced: int = 0
+
+    def described(self) -> dict[str, Any]:
+        """What another process needs to add nodes to this cluster, in JSON's types."""
+        return {
+            "address": self.address,
+            "dashboard": self.dashboard,
+            "token": self.token,
+            "folder": str(self.folder),
+            "env": dict(self.env),
+        }
 
     def headers(self) -> dict[str, str]:
         """What the dashboard's API asks for."""
@@ -101,11 +112,9 @@ def start(shape: Shape, env: Mapping[str, str], *, auth: bool, progress: Progres
     deadline = time.monotonic() + timeout_s
     own: dict[str, str] = {}
     if shape.kinds:
-        from rayeks.launching import autoscaling  # Ray's modules, which nothing else here needs
-
         path = cluster.folder / "autoscaling.json"
         path.touch(mode=0o600)
-        path.write_text(json.dumps(autoscaling.config(shape.kinds, cluster)))
+        path.write_text(json.dumps(autoscaling.config(shape.kinds, cluster.described())))
         flags.append(f"--autoscaling-config={path}")
         own = {**autoscaling.HEAD_ENV, **autoscaling.UPDATE_S}
     try:

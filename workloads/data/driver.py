@@ -1,6 +1,5 @@
 """A batch job from its first check to the proof of its rows, on the Ray cluster of `RAY_ADDRESS` or of this machine."""
 
-import json
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -17,14 +16,7 @@ from workloads.data.generate import write_file
 from workloads.data.settings import Profile, Settings
 from workloads.data.units import DataError, Unit, finished, plan, prepare
 from workloads.storage import check, open_storage
-
-Say = Callable[[dict[str, Any]], None]
-"""What takes an event or a finished unit."""
-
-
-def print_row(row: dict[str, Any]) -> None:
-    """One JSON object on one line, flushed, so that a log follower sees it at once."""
-    print(json.dumps(row), flush=True)
+from workloads.telling import Say, print_row
 
 
 def score(settings: Settings, profile: Profile, *, actors: int = 1, say: Say = print_row) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import ray.exceptions
 from workloads.hybrid import stages
 from workloads.hybrid.settings import ETL, INFER, TRAIN, TRANSFORM, Settings
 from workloads.storage import Storage, StorageError, check, open_storage
-from workloads.train.driver import Say, print_row
+from workloads.telling import Say, print_row
 
 DONE = "_stages"
 

@@ -17,8 +17,9 @@ from workloads.hybrid.settings import ETL, INFER, TRAIN, TRANSFORM, Settings
 from workloads.serve import classifier
 from workloads.serve.device import Device
 from workloads.storage import Storage, StorageError, open_storage
+from workloads.telling import Say
 from workloads.train import checkpoint, rows
-from workloads.train.driver import Say, fit
+from workloads.train.driver import fit
 from workloads.train.settings import PROFILES, Placement
 from workloads.train.settings import Settings as TrainSettings
 

@@ -13,7 +13,7 @@ from workloads.data.settings import Settings as DataSettings
 from workloads.serve.publish import MODEL, publish
 from workloads.serve.publish import trained as checkpointed
 from workloads.storage import check, open_storage
-from workloads.train.driver import Say, print_row
+from workloads.telling import Say, print_row
 from workloads.train.settings import PROFILES as TRAIN_PROFILES
 from workloads.train.settings import Placement
 from workloads.train.settings import Settings as TrainSettings

@@ -1,22 +1,13 @@
 """A training run from its first check to its last line, on a Ray cluster or inside this process."""
 
-import json
 import os
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from workloads.storage import check, open_storage
+from workloads.telling import Say, print_row
 from workloads.train.settings import Placement, Profile, Settings
-
-Say = Callable[[dict[str, Any]], None]
-"""What takes a row of metrics or an event."""
-
-
-def print_row(row: dict[str, Any]) -> None:
-    """One JSON object on one line, flushed, so that a log follower sees it at once."""
-    print(json.dumps(row), flush=True)
 
 
 def fit(settings: Settings, profile: Profile, placement: Placement, say: Say = print_row) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from torch import nn
 
 from workloads import digits
 from workloads.storage import Storage, StorageError, open_storage
+from workloads.telling import Say
 from workloads.train import checkpoint, rows, sharding
-from workloads.train.driver import Say
 from workloads.train.settings import Settings
 
 

@@ -12,6 +12,7 @@ import ray
 from ray.util.queue import Queue
 
 from workloads.storage import Storage, open_storage
+from workloads.telling import Say
 from workloads.train.settings import Placement, Profile, Settings, TrainError
 
 if TYPE_CHECKING:  # `ray.train` chooses these classes at run time, where type checkers see two generations of them
@@ -25,8 +26,6 @@ else:
 from ray.train.torch import TorchConfig
 
 SNAPSHOT = "checkpoint_manager_snapshot.json"
-
-Say = Callable[[dict[str, Any]], None]
 
 
 class Told(UserCallback):

@@ -1,6 +1,7 @@
 """A manifest scaled to one machine: what is kept, what is cut, and that the cut is said."""
 
 import json
+import pydoc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,8 +111,9 @@ def test_scaling_groups_ask_for_no_gpu_and_no_memory_that_is_not_there() -> None
 def test_the_autoscalers_configuration_has_a_type_for_each_group() -> None:
     found = shape(scaling(), LARGE)
     cluster = Cluster("127.0.0.2:1", "http://127.0.0.1:2", None, Path("/x"), {"A": "1"})
-    told = config(found.kinds, cluster)
+    told = config(found.kinds, cluster.described())
     assert json.loads(json.dumps(told)) == told
+    assert pydoc.locate(told["provider"]["module"]), "the autoscaler loads it by this name"
     etl = told["available_node_types"]["etl"]
     assert (etl["resources"], etl["min_workers"], etl["max_workers"]) == ({"CPU": 4, "GPU": 0, "etl": 1.0}, 0, 2)
     assert etl["idle_timeout_s"] == hybrid.IDLE_S
