@@ -18,8 +18,8 @@ from workloads.manifests import ray_job
 MACHINES = {"etl": "c7i.2xlarge", "transform": "r7i.2xlarge", "train": "g6.2xlarge", "infer": "g6.2xlarge"}
 """What a group's pod would stand on at list prices, with training and inference on GPUs as in production."""
 REGION = "us-east-1"
-SIZE = {"HYBRID_FILES": "40", "HYBRID_EPOCHS": "120"}
-ROWS = 120_000
+SIZE = {"HYBRID_FILES": "40", "HYBRID_EPOCHS": "2"}
+ROWS = 400_000
 STAGE_S = 900
 """A stage of the length that clusters are rented for."""
 

@@ -25,24 +25,28 @@ class Watched:
 
         def run() -> None:
             told: dict[str, Any] = {"follow": follow, "progress": self.said.append, **options}
-            self._results.append(launch(sample, stack, local=True, **told))
+            try:
+                self._results.append(launch(sample, stack, local=True, **told))
+            finally:
+                self._over.set()
 
-        self._thread = threading.Thread(target=run)
-        self._thread.start()
+        # Of a thread whose `join` a signal interrupts, Python 3.11 believes that it has ended.
+        self._over = threading.Event()
+        threading.Thread(target=run).start()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._thread.is_alive():
+        if not self._over.is_set():
             kill(running())
-        self._thread.join()
+            self._over.wait(60)
 
     def until(self, found: Callable[[], T], timeout_s: float = 400) -> T:
         """What `found` gives once that is anything; RuntimeError when the launch ends or the time is over before."""
         deadline = time.monotonic() + timeout_s
         while not (value := found()):
-            if time.monotonic() > deadline or not (self._thread.is_alive() or found()):
+            if time.monotonic() > deadline or (self._over.is_set() and not found()):
                 raise RuntimeError(f"not so in time: {self._last()}")
             time.sleep(0.02)
         return value
@@ -57,7 +61,7 @@ class Watched:
 
     def ended(self) -> Result:
         """Wait for the end, whatever it is; RuntimeError for a launch that raised."""
-        self._thread.join(600)
+        self._over.wait(600)
         if not self._results:
             raise RuntimeError(f"the launch has no result: {self._last()}")
         return self._results[0]
