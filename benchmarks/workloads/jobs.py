@@ -48,16 +48,14 @@ class Watched:
         while not (value := found()):
             if time.monotonic() > deadline or (self._over.is_set() and not found()):
                 raise RuntimeError(f"not so in time: {self._last()}")
-            time.sleep(0.02)
+            time.sleep(0.1)
         return value
 
-    def await_line(self, *texts: str, since: float = 0.0, times: int = 1) -> float:
-        """When a line with all of `texts` was seen after `since`, for the first time unless told otherwise."""
-
-        def seen() -> list[float]:
-            return [at for at, line in list(self.lines) if at > since and all(text in line for text in texts)]
-
-        return self.until(lambda: seen()[times - 1 : times])[0]
+    def await_line(self, *texts: str, since: float = 0.0) -> float:
+        """When a line with all of `texts` was first seen after `since`."""
+        return self.until(
+            lambda: next((at for at, line in list(self.lines) if at > since and all(text in line for text in texts)), 0)
+        )
 
     def ended(self) -> Result:
         """Wait for the end, whatever it is; RuntimeError for a launch that raised."""

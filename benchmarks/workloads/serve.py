@@ -21,8 +21,10 @@ from workloads.manifests import ray_service
 from workloads.serve import spec
 from workloads.serve.load import Fates, load
 
-CONCURRENCY = 16
+CONCURRENCY = 64
 WARM_S, MEASURED_S = 6, 15
+REPLICAS = 2
+"""Of the classifier, from first to last: replicas that start meanwhile would be measured with those that answer."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,9 @@ def _service() -> Speed:
         found.append(_ask(service.url, [psutil.Process(member.process.pid) for member in service.cluster.members]))
 
     with scratch() as folder:
-        manifest = ray_service(spec.service(namespace="ray-a", models_uri=str(folder), image="ray", team="a"))
+        manifest = ray_service(
+            spec.service(namespace="ray-a", models_uri=str(folder), image="ray", team="a", most=REPLICAS)
+        )
         config = yaml.safe_load(manifest["spec"]["serveConfigV2"])
         for stage in config["applications"][0]["deployments"]:
             stage["ray_actor_options"] = {"num_cpus": 0.1}  # so that a laptop holds two of each

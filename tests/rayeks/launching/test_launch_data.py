@@ -86,7 +86,7 @@ def test_a_killed_node_costs_the_units_that_it_held(
     start: Start, bucket: Bucket, ray_processes: Processes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = start()
-    run.await_line('"unit"', times=10)
+    run.until(lambda: len(bucket.writes("_seals")) >= 10)
     node = next(p for p in ray_processes() if any(part.startswith("--address=") for part in p.cmdline()))
     kill([node])
     result = run.ended()
@@ -104,7 +104,7 @@ def test_a_killed_driver_is_followed_by_a_run_that_does_the_rest(
     start: Start, bucket: Bucket, ray_processes: Processes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = start()
-    first.await_line('"unit"', times=10)
+    first.until(lambda: len(bucket.writes("_seals")) >= 10)
     (driver,) = (process for process in ray_processes() if "workloads.data" in process.cmdline())
     os.kill(driver.pid, signal.SIGKILL)
     assert first.ended().status == "FAILED"
