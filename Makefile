@@ -33,7 +33,7 @@ proof: $(VENV)/.layer-local ## the real controllers place what a stack runs, on 
 
 test: $(VENV)/.layer-all lint ## lint, type check and every test but the slow ones
 	@$(have-browser)
-	@$(VENV)/bin/python -m pytest -m "not slow" --numprocesses $(WORKERS) --dist loadfile
+	@$(VENV)/bin/python -m pytest -m "not slow" --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 drills: $(VENV)/.layer-all ## the slow tests, such as jobs that are killed: make drills WHAT=tests/rayeks/launching
 	@$(VENV)/bin/python -m pytest -m slow $(WHAT)

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from local.kubernetes import Kubernetes
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with engines, servers or Ray first, or the run ends with one process in a long file and the others idle."""
+    long = {item.path for item in items if item.get_closest_marker("engine") or item.get_closest_marker("ray")}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def session_home(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
     """A home of the run's own, so that no test touches the servers or the state of the person who runs it."""

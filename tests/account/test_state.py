@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import boto3
@@ -121,8 +122,9 @@ def when(true: Callable[[], bool], then: Callable[[], None]) -> None:
 def end_engines() -> None:
     """Kill the engine that this process runs, as a lost machine would."""
     for child in psutil.Process(os.getpid()).children():
-        if "up" in child.cmdline():
-            child.kill()
+        with suppress(psutil.Error):  # one that has just ended, or that nobody has waited for yet
+            if "up" in child.cmdline():
+                child.kill()
 
 
 def test_versions_that_are_not_there_and_copies_that_changed_are_refused(held: Checkpoints, tmp_path: Path) -> None:
