@@ -16,6 +16,7 @@ from infra.config.pools import Pool
 from infra.headroom_size import worker
 from infra.launches import names
 from infra.namespaces import platform_namespace
+from workloads.manifests import container_resources
 
 Object = Any
 """An object, or a part of one, as the API server spells it."""
@@ -26,6 +27,9 @@ PRIORITY = -1000
 
 IDLE = ["sleep", "infinity"]
 """In the image of the workloads themselves: no other image is needed, and a node that is held warm has it already."""
+YIELDS_S = 1
+"""Seconds until held room is free for who preempts it. At 0 the scheduler misses that the room is free, and the one who
+preempted waits for five minutes: seen on 1.35.4, kubernetes/kubernetes#141694."""
 NOTHING: Object = {"requests": {"cpu": "1m", "memory": "8Mi"}, "limits": {"memory": "32Mi"}}
 LOCKED: Object = {
     "allowPrivilegeEscalation": False,
@@ -76,9 +80,7 @@ class Headroom(pulumi.ComponentResource):
 
 def room(key: str, pool: Pool, image: str) -> Object:
     """The spec of the Deployment that holds a pool's headroom: pods that do nothing, each as large as a worker."""
-    wanted = worker(pool)
-    held = {"cpu": f"{wanted.cpu:g}", "memory": f"{wanted.memory_gib:g}Gi"}
-    held |= {contract.GPU_RESOURCE: str(wanted.gpus)} if wanted.gpus else {}
+    held = container_resources(worker(pool))["requests"]
     holding = {
         "name": "room",
         "image": image,
@@ -93,7 +95,7 @@ def room(key: str, pool: Pool, image: str) -> Object:
             {
                 **contract.POOLS[pool.kind].scheduling(),
                 "priorityClassName": NAMESPACE,
-                "terminationGracePeriodSeconds": 0,
+                "terminationGracePeriodSeconds": YIELDS_S,
                 "containers": [holding],
             },
         ),

@@ -2,8 +2,8 @@
 
 from infra import contract, instances
 from infra.config.pools import GpuTrainPool, Pool
+from workloads.sizes import CPU_WORKER, GPU_WORKER
 from workloads.spec import Head, Resources
-from workloads.train.spec import CPU_WORKER, GPU_WORKER
 
 
 def worker(pool: Pool) -> Resources:

@@ -42,13 +42,6 @@ REST = "-rest"
 WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 """As cron counts them."""
 
-IDLE = {"ray-head": "5m", "ray-cpu": "5m", "ray-data": "5m", "ray-gpu-infer": "5m", "ray-gpu-train": "30m"}
-"""Kind → consolidateAfter: Ray's autoscaler empties a worker after 60 s, so a node has time to be used again.
-
-Each launch pays for this time again, 140 of them in a day of some thirty people (docs/cost-of-a-day.md): heads and GPUs
-for inference were kept for 10 and 15 minutes before.
-"""
-
 
 def node_class(
     pool: Pool,
@@ -141,7 +134,7 @@ def node_pool(name: str, pool: Pool, narrower: Sequence[Requirement] = ()) -> Ob
         },
         "disruption": {
             "consolidationPolicy": "WhenEmpty",
-            "consolidateAfter": IDLE[pool.kind],
+            "consolidateAfter": pool.consolidate_after,
             "budgets": budgets(pool),
         },
     }

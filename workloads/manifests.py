@@ -210,7 +210,7 @@ def _pod(cluster: Cluster, group: Head | Workers, role: str, labels: dict[str, s
         "name": CONTAINER[role],
         "image": cluster.image,
         "env": [*OWN_NAME, *({"name": name, "value": value} for name, value in sorted(env.items()))],
-        "resources": _container_resources(group.resources),
+        "resources": container_resources(group.resources),
         "securityContext": RESTRICTED,
         "volumeMounts": [{"name": SHARED_MEMORY, "mountPath": "/dev/shm"}, RAY_FILES, *mounts],
     }
@@ -289,7 +289,8 @@ def _ray_labels(group: Group) -> dict[str, str]:
     return contract.POOLS[group.pool].labels() | group.labels
 
 
-def _container_resources(resources: Resources) -> Manifest:
+def container_resources(resources: Resources) -> Manifest:
+    """A container's requests and limits, in the spelling that the API server keeps."""
     gpus = {resources.gpu_resource: str(resources.gpus)} if resources.gpus else {}
     fixed = {"memory": _gib(resources.memory_gib)} | gpus | resources.devices
     return {"requests": {"cpu": _cpu(resources.cpu)} | fixed, "limits": fixed}

@@ -164,8 +164,9 @@ class Head(Group):
 
     pool: str = contract.RAY_HEAD.name
     service_account: Annotated[str, _name(63)] = contract.HEAD_ACCOUNT
-    # Sample heads of 2 GiB were killed for memory (kuberay#4287).
-    resources: Resources = Resources(cpu=2, memory_gib=8, num_cpus=0)
+    resources: Resources = Resources(cpu=1.25, memory_gib=6, num_cpus=0)
+    """With the autoscaler beside it (0.5 CPU, 0.5 GiB), four of them fill an `m*.2xlarge`. CPU has no limit: one that
+    works has what the others leave. Sample heads of 2 GiB were killed for memory (kuberay#4287)."""
 
 
 class Workers(Group):

@@ -34,6 +34,9 @@ class _Pool(Slice):
     root_gib: DiskGib = 200
     """The root volume: Ray and CUDA images need at least 100 GiB, Karpenter's default is 20."""
     expire_after: Duration = "720h"
+    consolidate_after: Duration = "30m"
+    """How long an idle machine is kept for who comes next, counted from when the last pod left. A pod that finds one
+    starts at once instead of after one or two minutes and the images' download (docs/cost-of-a-day.md)."""
     headroom: Annotated[int, Field(ge=0, le=100)] = 0
     """Workers' worth of room that is kept warm, and paid for, so that so many pods start without waiting for a node."""
     prepull: bool = False

@@ -179,11 +179,11 @@ REFUSED = [
     (
         {"pools.workers.each": {"cpu": 3, "memory_gib": 120}},
         "samples.train",
-        "its trainers stays Pending: of ray-cpu its nodes have 3 of 4 cpu",
+        "its trainers stays Pending: of ray-cpu its nodes have 3 of 3.5 cpu",
         "",
     ),
     (
-        {"samples.train.workers": 10, "pools.workers.each": {"cpu": 7, "memory_gib": 120}},
+        {"samples.train.workers": 10, "pools.workers.each": {"cpu": 6, "memory_gib": 120}, "queues": None},
         "samples.train",
         "10 pods need 10 nodes, and there are 4",
         "",

@@ -20,8 +20,8 @@ def test_a_sample_that_fits_its_queue_is_let_through(changed) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "told"),
     [
-        ("pools.ray-cpu.limits.cpu", 7, "8 cpu of ray-cpu at once, and the queue never has over 7"),
-        ("pools.ray-head.limits.memory_gib", 8, "memory of ray-head at once, and the queue never has over 8"),
+        ("pools.ray-cpu.limits.cpu", 6, "7 cpu of ray-cpu at once, and the queue never has over 6"),
+        ("pools.ray-head.limits.memory_gib", 5, "memory of ray-head at once, and the queue never has over 5"),
         ("queues.start_timeout", "Never", "queues.start_timeout: a job that cannot start would hold its quota"),
         ("tenants.research.quota.memory", "900Mi", "tenants.research.quota.memory: 900Mi is less than 1Gi"),
     ],

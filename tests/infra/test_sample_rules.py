@@ -96,11 +96,11 @@ def test_a_pool_that_is_lacking_is_named(
     ("sample", "changes", "quota", "says"),
     [
         ("train", {"pool": "ray-gpu-train", "workers": 16}, {}, "16 GPUs exceed the quota of 8 GPUs"),
-        ("train", {"workers": 40}, {}, "162 vCPUs exceed the quota of 128 vCPUs"),
-        ("serve", {}, {"memory": "32Gi"}, "40 GiB of memory exceed the quota of 32 GiB of memory"),
+        ("train", {"workers": 40}, {}, "141.25 vCPUs exceed the quota of 128 vCPUs"),
+        ("serve", {}, {"memory": "24Gi"}, "30 GiB of memory exceed the quota of 24 GiB of memory"),
         ("data", {"gpu": True, "most": 9}, {}, "9 GPUs exceed the quota of 8 GPUs"),
         ("hybrid", {"gpu": True, "most": 5}, {}, "10 GPUs exceed the quota of 8 GPUs"),
-        ("loop", {"workers": 50}, {}, "202 vCPUs exceed the quota of 128 vCPUs"),
+        ("loop", {"workers": 40}, {}, "141.25 vCPUs exceed the quota of 128 vCPUs"),
     ],
 )
 def test_a_quota_that_is_too_small_is_told_with_what_is_asked(

@@ -4,6 +4,8 @@ import pytest
 
 from infra.config import InvalidPlatform, parse
 
+SMALL = {"kind": "ray-cpu", "min_vcpus": 2, "max_vcpus": 2, "limits": {"cpu": 64, "memory_gib": 512}}
+
 
 def mistakes(values) -> list[tuple[str, str]]:
     with pytest.raises(InvalidPlatform) as caught:
@@ -44,7 +46,7 @@ def mistakes(values) -> list[tuple[str, str]]:
             "more than all pools and node groups may hold",
         ),
         ("pools.ray-cpu.prefer", ["p5.48xlarge"], "pools.ray-cpu.prefer[0]", "not among the types"),
-        ("pools.ray-cpu.max_vcpus", 4, "samples.train", "ray-cpu: its nearest type"),
+        ("pools.ray-cpu", SMALL, "samples.train", "ray-cpu: its nearest type"),
         ("pools.ray-gpu-train.optimise", "cost", "pools.ray-gpu-train.optimise", "is not a known key"),
     ],
 )
@@ -54,10 +56,10 @@ def test_a_mistake_is_named_with_its_path(changed, path, value, where, says):
 
 
 def test_a_sample_that_fits_nowhere_says_what_is_lacking_on_which_type(values):
-    values["pools"]["ray-cpu"] |= {"categories": ["c"], "max_vcpus": 4}
+    values["pools"]["ray-cpu"] |= SMALL | {"categories": ["c"]}
     text = dict(mistakes(values))["samples.train"]
     assert "no pool can run its trainers: ray-cpu: its nearest type, c" in text
-    assert "of 4 cpu" in text and "it would stay Pending" in text
+    assert "of 3.5 cpu" in text and "it would stay Pending" in text
 
 
 def test_limits_that_hold_a_machine_but_not_the_sample_are_refused(values):

@@ -1,10 +1,9 @@
 """The batch sample as a RayJob: CPU workers on spot machines, and GPU workers while there is something to classify."""
 
 from infra import contract
-from workloads.spec import Cluster, Environment, Job, Owner, Resources, Workers
+from workloads.sizes import DATA_WORKER, GPU_WORKER
+from workloads.spec import Cluster, Environment, Job, Owner, Workers
 
-CPU_WORKER = Resources(cpu=4, memory_gib=16)
-GPU_WORKER = Resources(cpu=4, memory_gib=16, gpus=1, num_cpus=0)
 SAMPLE_ROWS = 7188
 """What an empty input is filled with: each shipped digit four times, with noise."""
 
@@ -41,7 +40,7 @@ def job(
         "DATA_SAMPLE_ROWS": str(SAMPLE_ROWS),
         **(env or {}),
     }
-    groups = [Workers(name="etl", pool=pool, resources=CPU_WORKER, replicas=workers, least=1, most=most)]
+    groups = [Workers(name="etl", pool=pool, resources=DATA_WORKER, replicas=workers, least=1, most=most)]
     if gpu:
         infer = contract.RAY_GPU_INFER.name
         groups.append(Workers(name="infer", pool=infer, resources=GPU_WORKER, replicas=0, least=0, most=most))

@@ -2,10 +2,8 @@
 
 from infra import contract
 from workloads.hybrid.settings import ETL, INFER, TRAIN, TRANSFORM
+from workloads.sizes import CPU_WORKER, GPU_WORKER
 from workloads.spec import Cluster, Environment, Job, Owner, Resources, Workers
-
-CPU_WORKER = Resources(cpu=4, memory_gib=8)
-GPU_WORKER = Resources(cpu=4, memory_gib=16, gpus=1, num_cpus=0)
 
 IDLE_S = 2
 """How long a machine may idle before it goes: stages do not come back to a kind, so waiting is paid for nothing. One

@@ -1,9 +1,9 @@
 """The loop as a RayJob, and as a RayCronJob that runs it at the times of a schedule with parameters of its own."""
 
 from infra import contract
-from workloads.spec import Cluster, CronJob, Environment, Job, Owner, Resources, Workers
+from workloads.sizes import DATA_WORKER
+from workloads.spec import Cluster, CronJob, Environment, Job, Owner, Workers
 
-WORKER = Resources(cpu=4, memory_gib=12)
 SAMPLE_ROWS = 7188
 
 
@@ -40,7 +40,7 @@ def job(
         "LOOP_SAMPLE_ROWS": str(SAMPLE_ROWS),
         **(env or {}),
     }
-    group = Workers(name="workers", pool=pool, resources=WORKER, replicas=workers, one_zone=True)
+    group = Workers(name="workers", pool=pool, resources=DATA_WORKER, replicas=workers, one_zone=True)
     return Job(
         name=name,
         owner=Owner(namespace=namespace, team=team, project=project),

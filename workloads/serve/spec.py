@@ -3,13 +3,12 @@
 from typing import Any
 
 from infra import contract
+from workloads.sizes import CPU_WORKER, GPU_WORKER
 from workloads.spec import Cluster, Environment, Head, Owner, Resources, Service, Workers
 
 APPLICATION = "digits"
 BASELINE = "baseline"
 EXPORTER = "workloads.serve.tracing:exporter"
-CPU_WORKER = Resources(cpu=4, memory_gib=8)
-GPU_WORKER = Resources(cpu=4, memory_gib=16, gpus=1, num_cpus=0)
 
 
 def serve_config(

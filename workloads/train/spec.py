@@ -1,10 +1,8 @@
 """The training sample as a RayJob: a gang of equal workers on one pool, placed and paid by the stack's choices."""
 
 from infra import contract
+from workloads.sizes import CPU_WORKER, GPU_WORKER
 from workloads.spec import Cluster, Environment, Head, Job, Mount, Owner, Resources, Workers
-
-CPU_WORKER = Resources(cpu=4, memory_gib=8)
-GPU_WORKER = Resources(cpu=4, memory_gib=16, gpus=1, num_cpus=0)
 
 # aws-ofi-nccl finds EFA by itself; huge pages would break the forks of data loaders, and eth* carries NCCL's bootstrap.
 # Source: awsome-distributed-training, "EFA cheatsheet".
@@ -35,7 +33,7 @@ def job(
 
     `bucket_uri` is the `s3://bucket/prefix` under which each run keeps its checkpoints, or a folder of the tenant's
     shared files (`/mnt/shared/…`, `/mnt/scratch/…`), which every pod then mounts. `pool` defaults to
-    `ray-cpu` or `ray-gpu-train`, `worker` to 4 CPUs and 8 GiB, or 4 CPUs, 16 GiB and one GPU.
+    `ray-cpu` or `ray-gpu-train`, `worker` to those of `workloads.sizes`.
     """
     each = worker or (GPU_WORKER if gpu else CPU_WORKER)
     variables = {

@@ -42,7 +42,7 @@ def test_every_kind_of_machine_is_a_group_with_its_tag_that_begins_empty_and_emp
 def test_machines_with_gpus_take_no_cpu_work() -> None:
     groups = {group["groupName"]: group for group in manifest(gpu=True)["spec"]["rayClusterSpec"]["workerGroupSpecs"]}
     assert {kind: group["resources"].get("CPU") for kind, group in groups.items()} == {
-        "etl": None,
+        "etl": "4",
         "transform": None,
         "train": "0",
         "infer": "0",
