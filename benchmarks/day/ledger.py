@@ -80,6 +80,8 @@ class Result:
     minutes: float
     """That the run took."""
     memory_mib: int
+    at_once: Mapping[str, float] = field(default_factory=dict)
+    """Role → the share of its pods that found room on a machine that was there."""
     notes: tuple[str, ...] = ()
     rate: tuple[tuple[float, float], ...] = field(default=())
     """(minute of the day, $ an hour from then on)."""
@@ -125,6 +127,14 @@ def waited(asked: float, now: float, machine: Machine) -> float:
     was not there before, until that takes pods."""
     fresh = machine.born >= asked and not machine.stood
     return (now - asked) * 60 + (START_S[machine.gpus > 0] if fresh else 0)
+
+
+def at_once(waits: Iterable[Wait]) -> dict[str, float]:
+    """Role → the share of its pods that waited for nothing."""
+    by_role: dict[str, list[bool]] = {}
+    for wait in waits:
+        by_role.setdefault(wait.role, []).append(wait.seconds == 0)
+    return {role: sum(found) / len(found) for role, found in sorted(by_role.items())}
 
 
 def ending(machine: Machine, after: Mapping[str, float]) -> float:

@@ -18,7 +18,7 @@ BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
 
 
 COLUMNS = ("contender", "$ a day", "ours is", "of it spot", "machines, most at once", "GPU hours used", "pods")
-COLUMNS += ("wait p50", "p99", "longest", "begun again", "taken back")
+COLUMNS += ("wait p50", "p99", "longest", "at once: CPU, GPU, head", "begun again", "taken back")
 
 
 def table(results: Sequence[Result]) -> str:
@@ -37,6 +37,7 @@ def table(results: Sequence[Result]) -> str:
             f"{each.p50_s:.0f} s",
             f"{each.p99_s:.0f} s",
             f"{each.longest_s:.0f} s" if each.longest_s < 600 else f"{each.longest_s / 60:.0f} min",
+            ", ".join(f"{share:.0%}" for _, share in sorted(each.at_once.items())),
             str(each.moved),
             str(each.interrupted),
         )

@@ -66,6 +66,8 @@ class Day:
         self._stood: dict[str, frozenset[str]] = {}
         """Machine → the pods that stood on it at the last step."""
         self._asked: Counter[str] = Counter()
+        self._held = 0
+        """Pods that held room so far."""
         self._interrupted = 0
         self._gpu_minutes = 0.0
         self._memory = 0
@@ -217,10 +219,10 @@ class Day:
             time.sleep(POLL_S)
 
     def _hold_warm(self, pods: Mapping[str, Object]) -> None:
-        """What holds room gives way to heads; it is made again, as its Deployment would."""
-        for index in range(self._contender.warm):
-            if f"warm-{index}" not in pods:
-                apply(self._api, work.warm(index, self._contender.places))
+        """What holds room gives way to heads; it is made again under another name, as its Deployment would."""
+        for _ in range(self._contender.warm - sum(pod["item"] == WARM for pod in pods.values())):
+            self._held += 1
+            apply(self._api, work.warm(self._held, self._contender.places))
 
     def _record(self, pods: Mapping[str, Object]) -> None:
         self._note_machines({pod["node"] for pod in pods.values() if pod["node"]})
@@ -376,6 +378,7 @@ class Day:
             interrupted=self._interrupted,
             minutes=seconds / 60,
             memory_mib=self._memory,
+            at_once=ledger.at_once(self._waits.values()),
             notes=self._contender.notes,
             rate=ledger.rate(machines, until),
         )

@@ -33,7 +33,7 @@ class Item(BaseModel):
     start: Minute
     minutes: Annotated[int, Field(ge=1, le=2 * DAY)]
     gpu: bool
-    """Whether its workers are of a GPU each (4 CPU, 16 GiB), or of CPU alone (4 CPU, 8 GiB)."""
+    """Whether its workers are of a GPU each, or of CPU alone: see `workloads.sizes`."""
     workers: Annotated[tuple[tuple[Minute, Annotated[int, Field(ge=0, le=1000)]], ...], Field(min_length=1)]
     gang: bool = False
 

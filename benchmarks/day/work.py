@@ -6,9 +6,11 @@ from typing import Any
 from benchmarks.day.trace import Item
 from infra import contract
 from infra.allocatable import amounts
+from infra.headroom import YIELDS_S
 from infra.pods import Pod
 from workloads import manifests
-from workloads.spec import Cluster, Head, Owner, Resources, Workers
+from workloads.sizes import CPU_WORKER, GPU_WORKER
+from workloads.spec import Cluster, Head, Owner, Workers
 
 Object = dict[str, Any]
 
@@ -18,19 +20,13 @@ ROLE = "day/role"
 WARM = "warm"
 """The priority class of pods that hold room for others."""
 OWNER = Owner(namespace=NAMESPACE, team="day")
-RESOURCES = {
-    "head": Resources(cpu=2, memory_gib=8, num_cpus=0),
-    "cpu": Resources(cpu=4, memory_gib=8),
-    "gpu": Resources(cpu=4, memory_gib=16, gpus=1, num_cpus=0),
-}
+RESOURCES = {"head": Head().resources, "cpu": CPU_WORKER, "gpu": GPU_WORKER}
 """As the samples of the stacks ask for them."""
 POOLS = {"head": contract.RAY_HEAD.name, "cpu": contract.RAY_CPU.name, "gpu": contract.RAY_GPU_INFER.name}
 
 
 def _pod(role: str) -> Pod:
-    asked = RESOURCES[role]
-    wanted = {"cpu": f"{asked.cpu:g}", "memory": f"{asked.memory_gib:g}Gi"}
-    return Pod(role, 1, amounts(wanted | ({contract.GPU_RESOURCE: str(asked.gpus)} if asked.gpus else {})), {}, ())
+    return Pod(role, 1, amounts(manifests.container_resources(RESOURCES[role])["requests"]), {}, ())
 
 
 PODS = {role: _pod(role) for role in RESOURCES}
@@ -63,7 +59,7 @@ def scale(workers: int) -> list[Object]:
 
 def warm(index: int, places: Mapping[str, Object]) -> Object:
     """A pod that holds room for a head, and gives way to one."""
-    asked = {"cpu": "2", "memory": "8Gi"}
+    asked = manifests.container_resources(RESOURCES["head"])["requests"]
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -72,7 +68,7 @@ def warm(index: int, places: Mapping[str, Object]) -> Object:
             **places["head"],
             "priorityClassName": WARM,
             "automountServiceAccountToken": False,
-            "terminationGracePeriodSeconds": 0,
+            "terminationGracePeriodSeconds": YIELDS_S,
             "containers": [{"name": "warm", "image": "ray", "resources": {"requests": asked}}],
         },
     }

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from benchmarks.day import ledger, picture
-from benchmarks.day.ledger import Machine, Result
+from benchmarks.day.ledger import Machine, Result, Wait
 
 
 def machine(born: float, ended: float | None, usd: float = 2.0, gpus: int = 0) -> Machine:
@@ -26,6 +26,7 @@ RESULT = Result(
     most_machines=4,
     gpu_share=0.9,
     pods=20,
+    at_once={"head": 1.0, "gpu": 0.5},
     p50_s=53,
     p99_s=89,
     longest_s=89,
@@ -78,6 +79,11 @@ def test_the_area_under_the_rate_is_the_bill():
 def test_percentiles_are_values_that_were_seen():
     values = [float(each) for each in range(1, 101)]
     assert (ledger.percentile(values, 0.5), ledger.percentile(values, 0.99), ledger.percentile([], 0.5)) == (50, 99, 0)
+
+
+def test_who_waited_for_nothing_is_counted_by_role():
+    waits = [Wait("a", "i", "head", 0, 0.0), Wait("b", "i", "gpu", 0, 89.0), Wait("c", "i", "gpu", 10, 0.0)]
+    assert ledger.at_once([*waits, Wait("d", "i", "gpu", 10)]) == {"gpu": pytest.approx(1 / 3), "head": 1.0}
 
 
 def test_the_table_says_how_much_less_ours_costs():

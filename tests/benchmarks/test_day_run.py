@@ -130,6 +130,7 @@ def test_a_gang_works_its_minutes_from_when_its_last_machine_takes_pods(api: Eve
 def test_pods_on_new_machines_wait_for_them(api: Everyone):
     found = day(api, (item(30, (0, 1)),))
     assert (found.p50_s, found.p99_s, found.longest_s) == (53, 53, 53)
+    assert found.at_once == {"cpu": 0.0, "head": 0.0}
 
 
 def test_pods_that_nobody_takes_wait_until_their_cluster_ends_and_the_day_ends(api: Everyone):
