@@ -92,21 +92,19 @@ def preflight(
     only: Annotated[list[str] | None, typer.Option("--only", help="One check by its name; may be repeated.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
 ) -> None:
-    """Look at the target account before `pulumi up`: what would fail there, what would be missed, and the fix.
+    """Look at the target before `pulumi up`: what would fail there, what would be missed, and the fix.
 
-    Asks AWS with your own credentials (AWS_PROFILE, AWS_ENDPOINT_URL) and changes nothing. Ends with 1 when a check
-    failed or could not be made.
+    Asks AWS with your own credentials (AWS_PROFILE, AWS_ENDPOINT_URL), or for a stack on a Kubernetes of your own that
+    cluster with its kubeconfig, and changes nothing. Ends with 1 when a check failed or could not be made.
 
-    Examples: `rayeks preflight prod` · `rayeks preflight dev --only vcpu-quotas` · `rayeks preflight prod --json`
+    Examples: `rayeks preflight prod` · `rayeks preflight dev --only vcpu-quotas` · `rayeks preflight onprem --json`
     """
     from local.home import root
-    from rayeks.preflight import Stack, account, render
     from rayeks.preflight import preflight as ask
-    from rayeks.preflight.run import chosen
+    from rayeks.preflight import read, render, target
 
-    chosen(only or ())
-    planned = Stack.read(stack, root())
-    report = ask(planned, account(planned), only=only or (), strict=strict, say=lambda line: typer.echo(line, err=True))
+    planned = read(stack, root())
+    report = ask(planned, target(planned), only=only or (), strict=strict, say=lambda line: typer.echo(line, err=True))
     if as_json:
         typer.echo(render.document(report))
     else:

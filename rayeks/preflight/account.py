@@ -4,6 +4,7 @@ anything; every way in which one can be refused is told apart."""
 import json
 import re
 import threading
+from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
@@ -22,6 +23,8 @@ from botocore.exceptions import (
     SSOError,
     TokenRetrievalError,
 )
+
+from rayeks.preflight.model import Ground, Unreadable
 
 Answer = dict[str, Any]
 
@@ -70,15 +73,6 @@ HOME = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1
 """Partition → the region in which its global services (IAM's quotas, billing) answer."""
 
 
-class Unreadable(Exception):
-    """A question that the account did not answer; `fix` says what would let it."""
-
-    def __init__(self, message: str, fix: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.fix = fix
-
-
 class Denied(Unreadable):
     """The identity may not ask; `action` is the IAM action that it lacks."""
 
@@ -108,6 +102,8 @@ class Refused(Unreadable):
 class Account:
     """One account in one region. `read` asks each question once, however many checks ask it."""
 
+    ground, door = Ground.AWS, "identity"
+
     def __init__(
         self, session: boto3.Session, *, region: str, partition: str = "aws", endpoint: str | None = None
     ) -> None:
@@ -121,6 +117,7 @@ class Account:
         self._answers: dict[tuple[str, ...], Future[Answer]] = {}
         self._silent: dict[tuple[str, str], Unreachable] = {}
         self._closed = False
+        self._let_in = False
 
     def read(self, service: str, operation: str, *, region: str = "", **params: Any) -> Answer:
         """The whole answer of a read-only operation (`describe_vpcs`), all pages of it joined.
@@ -157,6 +154,23 @@ class Account:
                 return None
             raise
 
+    def facts(self) -> dict[str, str]:
+        """The account's number and the caller's ARN, both empty where AWS does not know who asks, and where it is."""
+        try:
+            who = self.read("sts", "get_caller_identity", region=self.home)
+        except Unreadable:
+            who = {"Account": "", "Arn": ""}
+        self._let_in = bool(who["Arn"])
+        try:
+            endpoint = self.endpoint()
+        except Exception as error:  # without a profile there is not even an address
+            endpoint = f"? ({error})"
+        return {"account": who["Account"], "identity": who["Arn"], "region": self.region, "endpoint": endpoint}
+
+    def told(self, facts: Mapping[str, str]) -> str:
+        """Which account it is, for people."""
+        return f"account {facts['account'] or '?'} in {facts['region']}, asked at {facts['endpoint']}"
+
     def close(self) -> None:
         """Ask nothing more."""
         self._closed = True
@@ -192,7 +206,11 @@ class Account:
                 return client.get_paginator(operation).paginate(**params).build_full_result()
             return getattr(client, operation)(**params)
         except ClientError as error:
-            raise _refusal(service, name, error) from None
+            refused = _refusal(service, name, error)
+            if self._let_in and isinstance(refused, Unauthenticated):
+                # The identity was good elsewhere: a region that is not enabled answers so.
+                refused.fix = f"enable {region} for the account, or: {refused.fix}"
+            raise refused from None
         except NO_IDENTITY as error:
             raise Unauthenticated(f"no AWS credentials: {error}", "aws sso login, or set AWS_PROFILE") from None
         except (ConnectionError, HTTPClientError) as error:

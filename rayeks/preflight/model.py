@@ -1,16 +1,47 @@
 """What a check says: findings with a status, the thing looked at, and what to do about it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from rayeks.preflight.account import Account, Unreadable
-
-if TYPE_CHECKING:
-    from rayeks.preflight.stack import Stack
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
+
+
+class Ground(StrEnum):
+    """What a stack stands on, and a check asks."""
+
+    AWS = "aws"
+    KUBERNETES = "kubernetes"
+
+
+class Unreadable(Exception):
+    """A question that was not answered; `fix` says what would let it."""
+
+    def __init__(self, message: str, fix: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+
+
+class Target(Protocol):
+    """One account or one cluster through read-only eyes."""
+
+    ground: Ground
+    door: str
+    """The check that says why nobody is let in, where it is so."""
+
+    def facts(self) -> Mapping[str, str]:
+        """What it is and as whom it is asked, as machines read it; `identity` is empty where nobody is let in."""
+        ...
+
+    def told(self, facts: Mapping[str, str]) -> str:
+        """The same on one line, for people."""
+        ...
+
+    def close(self) -> None:
+        """Ask nothing more."""
+        ...
 
 
 class Status(StrEnum):
@@ -74,16 +105,18 @@ def each(items: Iterable[T], name: Callable[[T], str], look: Callable[[T], Itera
         yield unknown(", ".join(subjects), message, fix)
 
 
-Run = Callable[["Stack", Account], Iterator[Finding]]
+Run = Callable[[Any, Any], Iterator[Finding]]
+"""A check of a stack (`stack.Stack`, `stack.PortableStack`) on its target (`Account`, `Cluster`)."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One question to the account. `advisory`: where it cannot be asked, that is a warning and no more."""
+    """One question to a target. `advisory`: where it cannot be asked, that is a warning and no more."""
 
     name: str
     title: str
     run: Run
+    of: Ground
     advisory: bool = False
 
 
@@ -91,12 +124,12 @@ CHECKS: dict[str, Check] = {}
 """Every check by name, in the order of the report."""
 
 
-def check(name: str, *, advisory: bool = False) -> Callable[[Run], Run]:
+def check(name: str, *, of: Ground = Ground.AWS, advisory: bool = False) -> Callable[[Run], Run]:
     """Decorator: register a check; the first line of its docstring is its title."""
 
     def register(run: Run) -> Run:
         title = (run.__doc__ or name).splitlines()[0].rstrip(".")
-        CHECKS[name] = Check(name, title, run, advisory)
+        CHECKS[name] = Check(name, title, run, of, advisory)
         return run
 
     return register
@@ -104,13 +137,11 @@ def check(name: str, *, advisory: bool = False) -> Callable[[Run], Run]:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that was found out about one account for one stack."""
+    """Everything that was found out about one target for one stack; `about` and `where` say which it is."""
 
     stack: str
-    account: str
-    identity: str
-    region: str
-    endpoint: str
+    about: Mapping[str, str]
+    where: str
     findings: tuple[Finding, ...]
     seconds: float = 0.0
     strict: bool = False
@@ -131,10 +162,7 @@ class Report:
         """The one document that machines read."""
         return {
             "stack": self.stack,
-            "account": self.account,
-            "identity": self.identity,
-            "region": self.region,
-            "endpoint": self.endpoint,
+            **self.about,
             "ok": self.ok,
             "counts": self.counts,
             "checks": list(self.checks),

@@ -30,11 +30,10 @@ def render(report: Report) -> RenderableType:
         for status, text in _rows([finding for finding in report.findings if finding.check == name]):
             table.add_row(Text(status, style=STYLES[status]), Text(name if first else "", style="bold"), text)
             first = False
-    where = f"account {report.account or '?'} in {report.region}, asked at {report.endpoint}"
     counts = ", ".join(f"{count} {status}" for status, count in report.counts.items() if count)
     verdict = Text("ready" if report.ok else "not ready", style="bold green" if report.ok else "bold red")
     summary = Text.assemble(f"{report.stack} is ", verdict, f": {counts}, in {report.seconds:.0f} s")
-    return Group(Text(where, style="bold"), Text(), table, Text(), summary)
+    return Group(Text(report.where, style="bold"), Text(), table, Text(), summary)
 
 
 def _rows(findings: Sequence[Finding]) -> Iterator[tuple[Status, Text]]:

@@ -1,4 +1,4 @@
-"""Which AWS a stack is checked against: the person's own credentials and endpoint, or the AWS of this machine."""
+"""What a stack is checked against: the AWS of the person's credentials, or of this machine; or its own cluster."""
 
 import os
 from collections.abc import Mapping
@@ -8,9 +8,18 @@ from botocore.exceptions import ProfileNotFound
 
 from rayeks.errors import UserError
 from rayeks.preflight.account import Account
-from rayeks.preflight.stack import Stack
+from rayeks.preflight.cluster import Cluster
+from rayeks.preflight.stack import AnyStack, Stack
 
 LOCAL = "local"
+
+
+def target(stack: AnyStack) -> Account | Cluster:
+    """The account or the cluster that the stack is to stand on. UserError where an account cannot be found."""
+    if isinstance(stack, Stack):
+        return account(stack)
+    settings = stack.platform.cluster
+    return Cluster(settings.kubeconfig, settings.context)
 
 
 def account(stack: Stack) -> Account:

@@ -16,7 +16,7 @@ from botocore import xform_name
 from pydantic import BaseModel
 
 from infra import contract
-from infra.config import Platform, assembled, parse
+from infra.config import Platform, PortablePlatform, assembled, parse
 from infra.config.account import Account
 from local.toolchain import tool
 from rayeks.cli.app import app
@@ -141,7 +141,8 @@ def test_what_is_named_exists(page: Path, span: str) -> None:
     if re.fullmatch(r"[\w.-]+(/[\w.-]*)+", span) and (ROOT / first).is_dir():
         pytest.fail(f"{span} is no file of the project")
     elif re.fullmatch(r"[a-z_]+(\.(<[a-z]+>|[a-z_]+))+", span):
-        assert any(_key(model, span.split(".")) for model in (Platform, Account)), f"{span} is no key of a stack file"
+        stacks = (Platform, PortablePlatform, Account)
+        assert any(_key(model, span.split(".")) for model in stacks), f"{span} is no key of a stack file"
     elif first == "rayeks":
         rayeks(span)
     elif first == "make":

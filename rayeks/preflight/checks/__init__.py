@@ -14,11 +14,13 @@ from rayeks.preflight.checks import (  # noqa: I001 - the order of the report
     reservations,
     names,
     cost,
+    cluster,
 )
 
 __all__ = [
     "access",
     "addons",
+    "cluster",
     "cost",
     "images",
     "limits",

@@ -12,7 +12,7 @@ from tests.rayeks.preflight.conftest import ACCOUNT
 @pytest.fixture
 def pointed(monkeypatch, planned, endpoint, aws) -> None:
     """The command finds the tests' stack, and the environment points at the local AWS."""
-    monkeypatch.setattr(Stack, "read", classmethod(lambda _cls, _name, _root: planned))
+    monkeypatch.setattr("rayeks.preflight.read", lambda _name, _root: planned)
     for name, value in {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": "test",
@@ -82,6 +82,6 @@ def test_the_local_stack_is_checked_against_this_machine_which_must_be_up(
 ) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     local = planned.platform.model_copy(update={"environment": "local"})
-    monkeypatch.setattr(Stack, "read", classmethod(lambda _cls, _name, _root: Stack("local", local, planned.plan)))
+    monkeypatch.setattr("rayeks.preflight.read", lambda _name, _root: Stack("local", local, planned.plan))
     assert main(["preflight", "local"]) == 1
     assert "rayeks up local starts it" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from rayeks.errors import UserError
 from rayeks.preflight import Account, Report, Status, preflight
-from rayeks.preflight.model import CHECKS
+from rayeks.preflight.model import CHECKS, Ground
 from rayeks.preflight.render import document, render
 from tests.rayeks.preflight.conftest import ACCOUNT, REGION
 
@@ -28,8 +28,10 @@ def test_a_ready_account_passes_every_check(ready) -> None:
     report, _ = ready
     assert [f.to_json() for f in report.findings if f.status is not Status.PASS] == []
     assert report.ok
-    assert {finding.check for finding in report.findings} == set(CHECKS)
-    assert (report.account, report.region, report.stack) == (ACCOUNT, REGION, "test")
+    assert {finding.check for finding in report.findings} == {
+        name for name, check in CHECKS.items() if check.of is Ground.AWS
+    }
+    assert (report.about["account"], report.about["region"], report.stack) == (ACCOUNT, REGION, "test")
 
 
 def test_no_call_of_a_whole_preflight_could_change_anything(ready) -> None:
