@@ -2,7 +2,8 @@
 
 Ray keeps what happened in files under /tmp/ray, which end with the pod. The workloads mount a volume there, under the
 pod's own name, and fluent-bit on the node reads it from outside: no pod carries a sidecar, and the history of a cluster
-outlives it. (The operator that is pinned has no history server; its files are laid out so that one can read them.)
+outlives it. Among those files are Ray's own events, of jobs, nodes, actors and by choice tasks, from which
+`rayeks history` tells what happened. (The operator that is pinned has no history server.)
 """
 
 from collections.abc import Mapping
@@ -52,7 +53,10 @@ def chart_values(*, to: Bucket, keys: str | None, cluster: str) -> Values:
 
 
 def inputs() -> str:
-    """Containers' output by file name, and Ray's files by namespace and pod. Where each stood survives a restart."""
+    """Containers' output by file name, and Ray's files by namespace and pod. Where each stood survives a restart.
+
+    A job's last event carries the end of its output, up to 20,000 characters: a line longer than the buffer is skipped.
+    """
     return _section(
         "INPUT",
         Name="tail",
@@ -66,14 +70,24 @@ def inputs() -> str:
     ) + _section(
         "INPUT",
         Name="tail",
-        Path=f"{RAY_FILES}/*.log,{RAY_FILES}/*.out,{RAY_FILES}/*.err",
+        Path=f"{RAY_FILES}/*.log,{RAY_FILES}/*.out,{RAY_FILES}/*.err,{RAY_FILES}/export_events/*.log",
         Tag="ray.<namespace_name>.<pod_name>.<file_name>",
-        Tag_Regex=rf"/{contract.RAY_LOGS}/(?<namespace_name>[^/_]+)_(?<pod_name>[^/]+)/session_[^/]+/logs/(?<file_name>[^/]+)$",
+        Tag_Regex=rf"/{contract.RAY_LOGS}/(?<namespace_name>[^/_]+)_(?<pod_name>[^/]+)/session_[^/]+/logs/(?:export_events/)?(?<file_name>[^/]+)$",
         DB="/var/lib/fluent-bit/ray.db",
         Mem_Buf_Limit="32MB",
+        Buffer_Max_Size="512k",
         Refresh_Interval=5,
         Skip_Long_Lines="On",
     )
+
+
+def events(*, tasks: bool) -> dict[str, str]:
+    """The environment by which Ray writes its own events into its logs' folder; of every attempt of a task by choice.
+
+    Not RAY_enable_export_api_write, which is all of them. Ray 2.60, ray_config_def.h and ray_constants.py.
+    """
+    kinds = ["EXPORT_NODE", "EXPORT_ACTOR", "EXPORT_DRIVER_JOB", "EXPORT_SUBMISSION_JOB"]
+    return {"RAY_enable_export_api_write_config": ",".join(kinds + (["EXPORT_TASK"] if tasks else []))}
 
 
 def filters() -> str:

@@ -4,7 +4,7 @@ from functools import partial
 
 import pulumi
 
-from infra import observability_aws, storage_classes, tenancy_aws
+from infra import logs, observability_aws, storage_classes, tenancy_aws
 from infra.accelerators import Accelerators
 from infra.addons import Addons
 from infra.autoscaling import Karpenter, Pools
@@ -61,7 +61,14 @@ def deploy(platform: Platform) -> None:
     Accelerators(name, platform.node_groups, platform.pools, cluster=cluster, agents=agents)
     if platform.warm:
         Headroom(name, platform, cluster=cluster, pools=pools)
-    kuberay = KubeRay(name, platform.ray, kubernetes=cluster.kubernetes, nodes=node_groups.running)
+    shipped = platform.observability.logs if platform.observability else None
+    kuberay = KubeRay(
+        name,
+        platform.ray,
+        kubernetes=cluster.kubernetes,
+        nodes=node_groups.running,
+        env=logs.events(tasks=shipped.tasks) if shipped else None,
+    )
     # The drivers outlive the tenants: a claim's disk or file system is theirs to delete.
     after = [pools, kuberay, addons, node_groups.dns]
     if platform.queues:
@@ -78,11 +85,14 @@ def deploy(platform: Platform) -> None:
         after.append(queues)
     if platform.observability:
         seen = platform.observability
+        to = observability_aws.destinations(platform, seen)
+        if to.logs:
+            pulumi.export("logs", {"prefix": name, **to.logs})
         Observability(
             name,
             seen,
             watched=observability_aws.watched(platform),
-            to=observability_aws.destinations(platform, seen),
+            to=to,
             kubernetes=cluster.kubernetes,
             agents=agents,
             after=[addons],

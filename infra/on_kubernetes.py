@@ -7,7 +7,7 @@ import pulumi_kubernetes
 from pulumi import ResourceOptions
 from pulumi_kubernetes.core.v1 import PersistentVolumeClaim
 
-from infra import contract, observability_portable, portable, samples
+from infra import contract, logs, observability_portable, portable, samples
 from infra.config.portable import Claim, PortablePlatform
 from infra.isolation import AGENTS
 from infra.launches import Deployed, rendered
@@ -32,7 +32,9 @@ def deploy(platform: PortablePlatform) -> None:
         cluster_identifier=settings.context,
         enable_server_side_apply=True,
     )
-    kuberay = KubeRay(name, platform.ray, kubernetes=kubernetes)
+    shipped = platform.observability.logs if platform.observability else None
+    env = logs.events(tasks=shipped.tasks) if shipped else None
+    kuberay = KubeRay(name, platform.ray, kubernetes=kubernetes, env=env)
     after: list[pulumi.Resource] = [kuberay]
     if platform.queues:
         queues = Queues(
@@ -45,11 +47,14 @@ def deploy(platform: PortablePlatform) -> None:
         )
         after.append(queues)
     if seen := platform.observability:
+        to = observability_portable.destinations(platform, seen)
+        if to.logs:
+            pulumi.export("logs", {"prefix": name, **to.logs})
         Observability(
             name,
             seen,
             watched=observability_portable.watched(platform, seen),
-            to=observability_portable.destinations(platform, seen),
+            to=to,
             kubernetes=kubernetes,
             agents=platform_namespace(AGENTS, kubernetes=kubernetes),
             after=[],

@@ -1,7 +1,7 @@
 """KubeRay: the operator that turns Ray objects into pods, and the CRDs of those objects."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_kubernetes
@@ -30,8 +30,9 @@ class KubeRay(pulumi.ComponentResource):
         *,
         kubernetes: pulumi_kubernetes.Provider,
         nodes: Sequence[pulumi.Resource] = (),
+        env: Mapping[str, str] | None = None,
     ) -> None:
-        """`nodes` are what the operator's own pod runs on, where the stack makes it."""
+        """`nodes` are what the operator's own pod runs on, where the stack makes it; `env` every Ray container gets."""
         super().__init__("rayeks:infra:KubeRay", name)
         namespace = platform_namespace(NAMESPACE, kubernetes=kubernetes, parent=self)
         # A release of their own, because Helm never upgrades a chart's crds folder, and because they are too large
@@ -53,7 +54,7 @@ class KubeRay(pulumi.ComponentResource):
             namespace=NAMESPACE,
             skip_crds=True,
             timeout=600,
-            values=chart_values(settings),
+            values=chart_values(settings, env),
             opts=ResourceOptions(
                 parent=self,
                 provider=kubernetes,
@@ -68,7 +69,7 @@ def operator_memory_mib(planned_pods: int) -> int:
     return max(512, math.ceil((256 + planned_pods) * 1.25 / 256) * 256)
 
 
-def chart_values(settings: Settings) -> dict:
+def chart_values(settings: Settings, env: Mapping[str, str] | None = None) -> dict:
     """The chart's values: sized for the planned pods, on the system nodes, without an election it does not need."""
     memory = f"{operator_memory_mib(settings.planned_pods)}Mi"
     return {
@@ -80,7 +81,7 @@ def chart_values(settings: Settings) -> dict:
         # A lone operator that loses its lease restarts for nothing (kuberay#2252).
         "leaderElectionEnabled": settings.operator_replicas > 1,
         "reconcileConcurrency": 4,
-        "configuration": {"enabled": True, "defaultContainerEnvs": container_defaults()},
+        "configuration": {"enabled": True, "defaultContainerEnvs": container_defaults(env)},
         "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
         # Helm replaces lists: gates that are not named keep the operator's own defaults.
         **({"featureGates": [{"name": "RayCronJob", "enabled": True}]} if settings.cron_jobs else {}),
@@ -88,6 +89,6 @@ def chart_values(settings: Settings) -> dict:
     }
 
 
-def container_defaults() -> list[dict[str, str]]:
+def container_defaults(env: Mapping[str, str] | None = None) -> list[dict[str, str]]:
     """What every Ray container of every cluster gets, whoever wrote its manifest; a manifest's own value stands."""
-    return [{"name": name, "value": value} for name, value in sorted(contract.RAY_DEFAULTS.items())]
+    return [{"name": name, "value": value} for name, value in sorted((contract.RAY_DEFAULTS | dict(env or {})).items())]

@@ -38,6 +38,9 @@ class Logs(Slice):
     """Logs of pods and of Ray itself in a bucket, where they outlive the clusters that wrote them."""
 
     bucket: Name = "logs"
+    tasks: bool = False
+    """Whether Ray writes an event of every attempt of every task as well, so that `rayeks history` names those that
+    failed. It makes scheduling slower (ray#49541): for jobs of thousands of tasks a second, leave it out."""
 
 
 class Traces(Slice):

@@ -249,6 +249,31 @@ def loop(
 
 
 @app.command()
+def history(
+    name: Annotated[str | None, typer.Argument(help="A Ray cluster, the RayJob that made it, or a job's id.")] = None,
+    stack: Annotated[str, typer.Option("--stack", "-s", help="Where it ran.")] = "local",
+    team: Annotated[str | None, typer.Option("--team", help="Of this team alone.")] = None,
+    days: Annotated[int, typer.Option("--days", min=0, help="How far to look back.")] = 7,
+    as_json: Json = False,
+) -> None:
+    """What happened on Ray clusters, also those that are gone: jobs, nodes, what failed and why, where the logs lie.
+
+    Reads Ray's own events in the stack's bucket of logs, with your own credentials; a cluster's last minute may not
+    have arrived yet. Times are UTC. Failed tasks are there where the stack says observability.logs.tasks.
+
+    Examples: `rayeks history --stack dev --days 30` · `rayeks history train --stack prod` · `rayeks history --json`
+    """
+    from rayeks.cli import history as past
+    from rayeks.cli.show import console
+
+    found = past.find(stack, name, days=days, team=team, progress=lambda line: typer.echo(line, err=True))
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=2))
+    else:
+        past.show(console(), found)
+
+
+@app.command()
 def outputs(
     stack: Stack = "local",
     as_json: Json = False,

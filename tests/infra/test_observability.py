@@ -24,6 +24,9 @@ from infra.config.observability import (
 )
 from infra.destinations import Destinations
 from infra.monitors import Watched
+from infra.ray import container_defaults
+from rayeks.plan import Resource, plan
+from rayeks.plan.values import reveal
 
 ROOT = Path(__file__).parents[2]
 CHOICES = {"HOURLY_USD": 100.0}
@@ -249,6 +252,28 @@ def test_ray_s_files_are_found_by_the_name_of_their_pod() -> None:
         "file_name": "raylet.out",
     }
     assert Path(path).match(logs.RAY_FILES.removeprefix("/") + "/*.out")
+
+
+@pytest.mark.parametrize("tasks", [True, False])
+def test_every_ray_container_of_a_stack_that_ships_logs_writes_its_events(tasks: bool) -> None:
+    [written] = [one for one in container_defaults(logs.events(tasks=tasks)) if "export_api" in one["name"]]
+    kinds = written["value"].split(",")
+    assert {"EXPORT_NODE", "EXPORT_ACTOR", "EXPORT_DRIVER_JOB", "EXPORT_SUBMISSION_JOB"} <= set(kinds)
+    assert ("EXPORT_TASK" in kinds) is tasks
+    assert container_defaults() == [one for one in container_defaults(logs.events(tasks=tasks)) if one != written]
+
+
+def test_a_stack_that_ships_no_logs_has_no_events_written() -> None:
+    said = {stack: str(reveal(release(stack).inputs["values"])) for stack in ("dev", "prod")}
+    assert "export_api" not in said["dev"]
+    assert "export_api" in said["prod"]
+    told = plan("prod", root=ROOT).to_json()["outputs"]["logs"]
+    assert told == {"bucket": "ray-prod-logs-333333333333-us-west-2", "prefix": "ray-prod", "region": "us-west-2"}
+
+
+def release(stack: str) -> Resource:
+    """The release of KubeRay's operator."""
+    return next(r for r in plan(stack, root=ROOT).of_type("kubernetes:helm.sh/v3:Release") if "operator" in r.name)
 
 
 def test_logs_leave_for_the_bucket_under_the_cluster_s_own_prefix() -> None:
