@@ -131,7 +131,8 @@ class TenantHead:
     @serve.multiplexed(max_num_models_per_replica=8)
     async def head(self, tenant: str) -> classifier.Arrays | None:
         try:
-            return registry.load(self._models, f"head-{tenant}").arrays
+            # Storage may be slow: other tenants are answered meanwhile.
+            return (await asyncio.to_thread(registry.load, self._models, f"head-{tenant}")).arrays
         except registry.ModelError:
             return None
 
@@ -180,7 +181,7 @@ class Ingress:
         for row, request in enumerate(requests):
             if request.tenant:
                 tenants.setdefault(request.tenant, []).append(row)
-        # Responses are passed on without being awaited: the rows go from stage to stage, not through here.
+        # Responses are passed on without being awaited: a stage is called as soon as what it needs is there.
         classifying = self._shared.remote(self._preprocess.remote(pixels), bool(tenants))
         asked = {
             tenant: self._heads.options(multiplexed_model_id=tenant).remote(classifying, rows)

@@ -1,5 +1,8 @@
 """The service as data, judged by Serve's own schema and KubeRay's CRD."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +12,7 @@ from ray.serve.schema import ServeDeploySchema
 
 from infra import contract
 from workloads.manifests import ray_service
-from workloads.serve.spec import serve_config, service
+from workloads.serve.spec import SPEED, serve_config, service
 
 Judge = Callable[[dict[str, Any]], list[str]]
 
@@ -36,6 +39,15 @@ def test_kuberay_accepts_the_service(gpu: bool, complaints: Judge) -> None:
 def test_every_pod_of_a_service_runs_as_serves_account() -> None:
     cluster = service(namespace="ray-a", models_uri="s3://b/m", image="ray", team="a", gpu=True).cluster
     assert {group.service_account for group in (cluster.head, *cluster.workers)} == {"ray-serve"}
+
+
+def test_serve_understands_what_makes_it_quick_and_keeps_a_proxy_on_every_node() -> None:
+    made = service(namespace="ray-a", models_uri="s3://b/m", image="ray", team="a", env={"MINE": "1"})
+    assert made.cluster.env == {**SPEED, "MINE": "1"}
+    asked = ("USE_GRPC_BY_DEFAULT", "RUN_USER_CODE_IN_SEPARATE_THREAD", "ENABLE_DIRECT_INGRESS")
+    code = f"from ray.serve._private import constants as c; print(*(getattr(c, 'RAY_SERVE_' + n) for n in {asked}))"
+    told = subprocess.run([sys.executable, "-c", code], env={**os.environ, **SPEED}, capture_output=True, text=True)
+    assert told.stdout.split() == ["True", "False", "False"], told.stderr
 
 
 def test_every_stage_has_two_replicas_and_no_node_holds_both_of_a_fixed_one() -> None:
