@@ -54,6 +54,8 @@ class Day:
         self._restless = {
             name for name, spec in contender.pools.items() if spec["disruption"]["consolidationPolicy"] == RESTLESS
         }
+        self._fixed = all("replicas" in spec for spec in contender.pools.values())
+        """Whether nothing is ever launched: Karpenter then says nothing of a pod that finds no room."""
         self._now = 0.0
         self._standing: dict[str, int] = {}
         """Item → its workers, while its cluster stands."""
@@ -208,7 +210,7 @@ class Day:
             if seen != before:
                 before, changed = seen, now
             quiet = counts == wanted and all(claims.values()) and now - changed > PATIENCE_S
-            if quiet and {pods[name]["uid"] for name in unplaced} <= self._refused():
+            if quiet and (self._fixed or {pods[name]["uid"] for name in unplaced} <= self._refused()):
                 return pods
             if now - began > SETTLED_S:
                 raise UserError(

@@ -1,6 +1,7 @@
 """The clock of the day: who is paid how long, what goes when, and that all of it ends."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from benchmarks.day.contenders import Contender, groups
 from benchmarks.day.run import Day
 from benchmarks.day.trace import Item
 from local.providers.kubernetes.client import ApiServer, Kind
+from rayeks.errors import UserError
 
 GPU = "nvidia.com/gpu"
 MACHINE = {True: "g6.4xlarge", False: "m5.4xlarge"}
@@ -137,6 +139,16 @@ def test_pods_that_nobody_takes_wait_until_their_cluster_ends_and_the_day_ends(a
     api.full = True
     found = day(api, (item(60, (0, 1)),))
     assert found.pods == 2 and found.usd == 0 and found.longest_s == 3600
+
+
+def test_where_nothing_is_ever_launched_nobody_is_waited_for_to_say_so(api: Everyone, monkeypatch: pytest.MonkeyPatch):
+    api.full = True
+    monkeypatch.setattr(run, "SETTLED_S", 0.5)
+    monkeypatch.setattr(Day, "_refused", lambda self: set())
+    fixed = {name: spec | {"replicas": 1} for name, spec in groups().pools.items()}
+    assert day(api, (item(60, (0, 1)),), replace(groups(), pools=fixed)).longest_s == 3600
+    with pytest.raises(UserError, match="did not settle"):
+        day(api, (item(60, (0, 1)),))
 
 
 def test_a_spot_machine_that_is_taken_back_is_paid_until_then_and_its_pod_begins_again(
