@@ -63,6 +63,24 @@ def of_its_own(home: Path, progress: Callable[[str], None]) -> Generator["Kubern
 
 
 @contextmanager
+def taken_down() -> Generator[None]:
+    """The stack `local` goes at the end with whatever a failed test left of it, and so do its servers."""
+    from rich.console import Console
+
+    from local import services
+    from rayeks.engine.down import down
+
+    try:
+        yield
+    finally:
+        try:
+            down(Console(width=160), force=True)
+        finally:
+            for service in services.recorded():
+                services.stop(service.name)
+
+
+@contextmanager
 def at_home(path: Path) -> Generator[None]:
     """Another home for as long as the block lasts."""
     with pytest.MonkeyPatch.context() as patch:

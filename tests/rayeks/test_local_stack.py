@@ -32,6 +32,7 @@ from rayeks.engine.lock import exclusive
 from rayeks.engine.up import Outcome, up
 from rayeks.errors import UserError
 from rayeks.plan import plan
+from tests.conftest import taken_down
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -78,14 +79,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Generator[Stack]:
         patch.setenv("RAYEKS_HOME", str(stack.home))
         patch.setattr(workspace, "root", lambda: stack.root)
         patch.setattr("rayeks.engine.up.root", lambda: stack.root)
-        try:
+        with taken_down():
             yield stack
-        finally:
-            try:
-                down(Console(width=160), force=True)
-            finally:
-                for service in services.recorded():
-                    services.stop(service.name)
 
 
 def verbs(ledger: Ledger) -> Counter[str]:

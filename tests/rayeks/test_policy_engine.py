@@ -10,14 +10,14 @@ import pytest
 from rich.console import Console
 
 import benchmarks.echo
-from local import services, toolchain
+from local import toolchain
 from local.home import root
 from rayeks.engine import recovery, workspace
-from rayeks.engine.down import down
 from rayeks.engine.session import Session
 from rayeks.engine.up import up
 from rayeks.engine.workspace import POLICIES, environment, open_engine
 from rayeks.errors import UserError
+from tests.conftest import taken_down
 
 pytestmark = pytest.mark.engine
 
@@ -171,14 +171,8 @@ def violating(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Ge
     program.write_text(program.read_text().replace("platform = load()\n", queue))
     monkeypatch.setattr(workspace, "root", lambda: checkout)
     monkeypatch.setattr("rayeks.engine.up.root", lambda: checkout)
-    try:
+    with taken_down():
         yield checkout
-    finally:
-        try:
-            down(Console(width=160), force=True)
-        finally:
-            for service in services.recorded():
-                services.stop(service.name)
 
 
 @pytest.mark.slow

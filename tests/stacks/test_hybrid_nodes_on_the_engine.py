@@ -14,12 +14,13 @@ import pytest
 import yaml
 from rich.console import Console
 
-from local import aws, services
+from local import aws
 from local.home import root
 from rayeks.engine import recovery, workspace
 from rayeks.engine.down import down
 from rayeks.engine.up import Outcome, up
 from rayeks.plan import plan
+from tests.conftest import taken_down
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -91,14 +92,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Generator[Site]:
         patch.setenv("RAYEKS_HOME", str(site.home))
         patch.setattr(workspace, "root", lambda: site.root)
         patch.setattr("rayeks.engine.up.root", lambda: site.root)
-        try:
+        with taken_down():
             yield site
-        finally:
-            try:
-                down(Console(width=160), force=True)
-            finally:
-                for service in services.recorded():
-                    services.stop(service.name)
 
 
 def changes(outcome: Outcome) -> Counter[tuple[str, str]]:

@@ -30,6 +30,7 @@ from rayeks.preflight.stack import platform as configured
 from rayeks.proof import classes, launches, rest
 from rayeks.proof.cluster import LAUNCH_LABEL, Cluster
 from rayeks.proof.run import prove
+from tests.conftest import taken_down
 from tests.rayeks.proof.waiting import until
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -44,14 +45,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
     path = tmp_path_factory.mktemp("proof")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAYEKS_HOME", str(path))
-        try:
+        with taken_down():
             yield path
-        finally:
-            try:
-                down(Console(width=160), force=True)
-            finally:
-                for service in services.recorded():
-                    services.stop(service.name)
 
 
 def test_every_sample_and_every_pool_is_placed_and_every_node_goes():
